@@ -1,0 +1,1 @@
+//! Rooms, participants, tokens: registry, Twirp, REST, webhooks

@@ -1,0 +1,1 @@
+//! Sockets, clock and worker threads of the media server

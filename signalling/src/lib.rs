@@ -1,0 +1,1 @@
+//! The LiveKit-compatible signalling protocol
