@@ -496,6 +496,8 @@ pub enum TransportFailure {
     /// The handshake failed, or was made with another certificate than the one described.
     Dtls,
     Sctp,
+    /// A fault of ours: the worker lost its state. A new member on a new transport will work.
+    WorkerReset,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,1 +1,16 @@
-//! Sockets, clock and worker threads of the media server
+//! Sockets, clock and worker threads of the media server: the only place of the server that owns any of them, and the
+//! only `unsafe` (in `sys`).
+//!
+//! A worker is a plain thread with one UDP socket, its ICE-TCP connections and one engine. Commands come in and events
+//! go out by bounded channels of values.
+
+mod config;
+mod load;
+mod sfu;
+mod ufrag;
+
+pub use chevet_sfu_core::api;
+pub use config::{Overloaded, SfuConfig, SfuError};
+pub use load::{IoCounters, WorkerLoad};
+pub use sfu::{Events, Sfu};
+pub use ufrag::{WORKERS_MAX, WorkerId, ufrag_for, worker_of};
