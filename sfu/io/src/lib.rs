@@ -10,6 +10,7 @@ mod sfu;
 mod ufrag;
 
 pub use chevet_sfu_core::api;
+pub use chevet_sfu_core::transport::sdp;
 pub use config::{Overloaded, SfuConfig, SfuError};
 pub use load::{IoCounters, WorkerLoad};
 pub use sfu::{Events, Sfu};
