@@ -1,0 +1,123 @@
+//! Rules that join several settings. They run only once every single value has been read.
+
+use std::net::IpAddr;
+
+use crate::problem::Problem;
+use crate::read::{Loaded, place};
+use crate::{SECRET_CHARS_MIN, Tls};
+
+/// Longest stop an operator may ask for: supervisors kill long before.
+const STOP_TIMEOUT_MAX_S: u64 = 600;
+/// A worker is a thread with its own port; more than this is a typing error.
+const WORKERS_MAX: u16 = 256;
+
+pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>) {
+    let mut found: Vec<(String, String, String)> = Vec::new();
+    let mut warnings = Vec::new();
+    let config = &loaded.config;
+    {
+        let mut refuse =
+            |key: &str, what: &str, allowed: &str| found.push((key.into(), what.into(), allowed.into()));
+
+        if !config.dev {
+            for (key, secret) in &config.keys {
+                let full = format!("keys.{key}");
+                if secret.expose().chars().count() < SECRET_CHARS_MIN {
+                    refuse(
+                        &full,
+                        "the secret is too short",
+                        &format!("{SECRET_CHARS_MIN} characters or more, from a random source"),
+                    );
+                }
+            }
+        }
+        for key in config.keys.keys() {
+            if key.is_empty() || key.contains(char::is_whitespace) {
+                refuse(&format!("keys.{key}"), "is not an API key", "a name without spaces");
+            }
+        }
+
+        let url = &config.server.public_url;
+        if !url.is_empty() && !is_origin(url) {
+            refuse(
+                "server.public_url",
+                &format!("cannot be \"{url}\""),
+                "http:// or https:// with a host and no path, such as \"https://visio.example.org\"",
+            );
+        }
+        if config.server.stop_timeout.as_secs() > STOP_TIMEOUT_MAX_S {
+            refuse("server.stop_timeout", "is too long", "10m at most");
+        }
+        if config.rtc.workers > WORKERS_MAX {
+            refuse("rtc.workers", "is too many", "0 (one for each core) to 256");
+        }
+        if config.rtc.udp_port.checked_add(config.rtc.workers).is_none() {
+            refuse(
+                "rtc.udp_port",
+                "leaves no room for one port for each worker",
+                "udp_port + workers below 65536",
+            );
+        }
+        if let Some(tcp) = config.rtc.tcp_port
+            && tcp != 0
+            && tcp == config.server.port
+        {
+            refuse("rtc.tcp_port", "is server.port too", "another port, or \"off\"");
+        }
+        if config.rtc.advertise.iter().any(IpAddr::is_unspecified) {
+            refuse(
+                "rtc.advertise",
+                "holds an address that nobody can send to",
+                "addresses that clients can reach",
+            );
+        }
+        for url in &config.webhooks.urls {
+            if !(url.starts_with("http://") || url.starts_with("https://"))
+                || url.contains(char::is_whitespace)
+            {
+                refuse("webhooks.urls", &format!("cannot hold \"{url}\""), "URLs with http:// or https://");
+            }
+        }
+        let signer = &config.webhooks.api_key;
+        // Without any key one is generated at the first start, so only a named key can be missing.
+        if !signer.is_empty() && !config.keys.contains_key(signer) {
+            refuse(
+                "webhooks.api_key",
+                &format!("\"{signer}\" is not in [keys]"),
+                "a key of [keys], or empty",
+            );
+        }
+        if config.limits.name_chars == 0 {
+            refuse("limits.name_chars", "would allow no name at all", "1 or more");
+        }
+    }
+
+    if config.server.tls == Tls::Off
+        && !config.server.bind.is_loopback()
+        && !config.server.public_url.starts_with("https://")
+    {
+        warnings.push(
+            "server.tls is \"off\" and server.bind is not loopback: browsers give camera and microphone only to \
+             https:// pages and to localhost. Set server.tls, or put a TLS proxy in front and set server.public_url."
+                .to_owned(),
+        );
+    }
+    if config.dev && !config.server.bind.is_loopback() {
+        warnings.push("--dev uses a secret known to everybody, and server.bind is not loopback.".to_owned());
+    }
+
+    for (key, what, allowed) in found {
+        let origin = loaded.origins.get(&key).cloned().unwrap_or_default();
+        problems.push(Problem { place: place(&origin, file), key, what, allowed });
+    }
+    loaded.warnings = warnings;
+}
+
+/// `scheme://host[:port]` and nothing after it.
+fn is_origin(url: &str) -> bool {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    rest.is_some_and(|rest| {
+        let host = rest.strip_suffix('/').unwrap_or(rest);
+        !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || "/?#@\\\"".contains(c))
+    })
+}
