@@ -208,15 +208,11 @@ impl DtlsSession {
                         self.fail();
                     }
                 }
-                Output::KeyingMaterial(material, profile) => {
-                    if self.verified {
-                        self.events.push_back(DtlsEvent::Keys(profile, material));
-                    }
+                Output::KeyingMaterial(material, profile) if self.verified => {
+                    self.events.push_back(DtlsEvent::Keys(profile, material));
                 }
-                Output::ApplicationData(data) => {
-                    if self.connected {
-                        self.events.push_back(DtlsEvent::Data(Bytes::copy_from_slice(data)));
-                    }
+                Output::ApplicationData(data) if self.connected => {
+                    self.events.push_back(DtlsEvent::Data(Bytes::copy_from_slice(data)));
                 }
                 Output::CloseNotify => {
                     self.events.push_back(DtlsEvent::Closed);

@@ -238,10 +238,10 @@ impl Transport {
         if self.dtls.is_none() {
             self.begin_dtls(now);
         }
-        if let Some(dtls) = &mut self.dtls {
-            if !dtls.receive(now, bytes) {
-                self.counters.dtls_dropped = self.counters.dtls_dropped.saturating_add(1);
-            }
+        if let Some(dtls) = &mut self.dtls
+            && !dtls.receive(now, bytes)
+        {
+            self.counters.dtls_dropped = self.counters.dtls_dropped.saturating_add(1);
         }
         self.pump(now, out);
     }

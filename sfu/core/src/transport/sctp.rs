@@ -199,10 +199,10 @@ impl Sctp {
                 }
             }
         }
-        if let Some((_, association)) = &mut self.current {
-            if association.poll_timeout().is_some_and(|at| at <= now) {
-                association.handle_timeout(now);
-            }
+        if let Some((_, association)) = &mut self.current
+            && association.poll_timeout().is_some_and(|at| at <= now)
+        {
+            association.handle_timeout(now);
         }
         if self.next_held_read.is_some_and(|at| at <= now) {
             self.next_held_read = None;
@@ -384,10 +384,10 @@ impl Sctp {
             Limit::Retransmissions(count) => (ReliabilityType::Rexmit, count),
             Limit::Milliseconds(lifetime) => (ReliabilityType::Timed, lifetime),
         };
-        if let Some((_, association)) = &mut self.current {
-            if let Ok(mut stream) = association.stream(id) {
-                let _ = stream.set_reliability_params(reliability.unordered, kind, value);
-            }
+        if let Some((_, association)) = &mut self.current
+            && let Ok(mut stream) = association.stream(id)
+        {
+            let _ = stream.set_reliability_params(reliability.unordered, kind, value);
         }
     }
 
@@ -402,10 +402,10 @@ impl Sctp {
             if self.streams.iter().any(|entry| entry.id == id) {
                 continue;
             }
-            if let Some((_, association)) = &mut self.current {
-                if association.open_stream(id, Ppid::Binary).is_err() {
-                    continue;
-                }
+            if let Some((_, association)) = &mut self.current
+                && association.open_stream(id, Ppid::Binary).is_err()
+            {
+                continue;
             }
             let reliability = channel.reliability();
             self.streams.push(StreamEntry { id, channel: Some(channel), open: false, reliability });
@@ -470,18 +470,14 @@ impl Sctp {
     fn on_stream_finished(&mut self, id: StreamId) {
         self.streams.retain(|entry| entry.id != id);
         for channel in Channel::ALL {
-            if let Some(slot) = self.outgoing.get_mut(channel.index()) {
-                if *slot == Some(id) {
-                    // Another stream of the same label, if the client has opened a second one.
-                    *slot = self
-                        .streams
-                        .iter()
-                        .rfind(|entry| entry.channel == Some(channel) && entry.open)
-                        .map(|entry| entry.id);
-                    if slot.is_none() {
-                        self.events.push_back(SctpEvent::Closed(channel));
-                    }
-                }
+            let Some(slot) = self.outgoing.get_mut(channel.index()).filter(|slot| **slot == Some(id)) else {
+                continue;
+            };
+            // Another stream of the same label, if the client has opened a second one.
+            let other = self.streams.iter().rfind(|entry| entry.channel == Some(channel) && entry.open);
+            *slot = other.map(|entry| entry.id);
+            if slot.is_none() {
+                self.events.push_back(SctpEvent::Closed(channel));
             }
         }
     }
