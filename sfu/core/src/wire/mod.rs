@@ -2,6 +2,7 @@
 //! of them is also run on mutated input.
 
 pub mod codec;
+pub mod rtcp;
 pub mod rtp;
 pub mod sequence;
 

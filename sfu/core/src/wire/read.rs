@@ -21,3 +21,7 @@ pub(crate) fn u24_at(bytes: &[u8], at: usize) -> Option<u32> {
 pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     array_at(bytes, at).map(u32::from_be_bytes)
 }
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    array_at(bytes, at).map(u64::from_be_bytes)
+}
