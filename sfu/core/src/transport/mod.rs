@@ -8,6 +8,8 @@ mod dtls;
 mod sctp;
 pub mod sdp;
 mod standin;
+#[cfg(test)]
+mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -283,7 +283,8 @@ impl Sctp {
 
     /// The next message of a known channel. Reading gives the peer new credit.
     pub fn poll_message(&mut self, now: Instant) -> Option<(Channel, Bytes)> {
-        while self.maybe_readable && !self.lost {
+        // Data may overtake the last packet of the SCTP handshake; nothing can be answered before that one.
+        while self.maybe_readable && self.connected && !self.lost {
             let Some((entry, ppid, message)) = self.read_any(now) else {
                 self.maybe_readable = false;
                 break;
@@ -432,6 +433,7 @@ impl Sctp {
             match event {
                 Event::Connected => {
                     self.connected = true;
+                    self.maybe_readable = true;
                     self.endpoint.reject_new_associations();
                     if self.mode == DataChannels::Open {
                         self.open_channels();
