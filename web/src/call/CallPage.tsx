@@ -1,0 +1,169 @@
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type CSSProperties } from 'react'
+import { useWords } from '../i18n/context'
+import { LanguageSwitch } from '../ui/LanguageSwitch'
+import { CloseIcon, Logo, SoundIcon } from '../ui/icons'
+import { Controls } from './Controls'
+import { FilesPanel } from './FilesPanel'
+import { gridColumns } from './grid'
+import type { CallSession, CallView, Notice } from './session'
+import { Sound, Tile } from './Tile'
+import { useFileDrop, useStayAwake } from './hooks'
+
+/** How long a notice stays on the screen, in milliseconds. */
+const NOTICE_MS = 7000
+
+export function CallPage({ session, room }: { session: CallSession; room: string }) {
+  const { t } = useWords()
+  const view = useSyncExternalStore(session.subscribe, session.getView)
+  const [filesOpen, setFilesOpen] = useState(false)
+  const arrived = view.transfers.filter((each) => each.direction === 'in' && each.state === 'done').length
+  const [seen, setSeen] = useState(0)
+  const filesButton = useRef<HTMLElement | null>(null)
+  useStayAwake()
+
+  const openFiles = useCallback(() => {
+    filesButton.current = document.activeElement as HTMLElement | null
+    setFilesOpen(true)
+  }, [])
+  const closeFiles = useCallback(() => {
+    setFilesOpen(false)
+    setSeen(arrived)
+    filesButton.current?.focus()
+  }, [arrived])
+  useEffect(() => {
+    if (!filesOpen) return undefined
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') closeFiles()
+    }
+    addEventListener('keydown', onKey)
+    return () => removeEventListener('keydown', onKey)
+  }, [filesOpen, closeFiles])
+
+  const dropping = useFileDrop((files) => {
+    if (!view.maySendFiles) return
+    session.sendFiles(files)
+    setFilesOpen(true)
+  })
+  const sharing = view.people.filter((person) => person.screen)
+  return (
+    <div className="call">
+      <header className="call-top">
+        <span className="brand">
+          <Logo />
+          <h1>{room === '' ? t.productLine : room}</h1>
+        </span>
+        <span className="call-count">{t.people(view.people.length)}</span>
+        <LanguageSwitch />
+      </header>
+      <Banners session={session} view={view} />
+      <main className={`call-main${filesOpen ? ' call-main-files' : ''}`}>
+        <div className={`stage${sharing.length > 0 ? ' stage-shared' : ''}`}>
+          {sharing.length > 0 && (
+            <ul className="screens" aria-label={t.shareScreen}>
+              {sharing.map((person) => (
+                <Tile key={person.identity} person={person} screen />
+              ))}
+            </ul>
+          )}
+          <People view={view} fixed={sharing.length > 0} />
+          {view.people.length === 1 && <p className="alone">{t.alone}</p>}
+        </div>
+        {filesOpen && <FilesPanel session={session} view={view} onClose={closeFiles} />}
+      </main>
+      <Controls
+        session={session}
+        view={view}
+        filesOpen={filesOpen}
+        news={filesOpen ? 0 : arrived - seen}
+        onFiles={filesOpen ? closeFiles : openFiles}
+      />
+      {dropping && view.maySendFiles && <p className="drop">{t.filesDrop}</p>}
+      <Notices notice={view.notice} />
+      {view.sounds.map(({ sid, track }) => (
+        <Sound key={sid} track={track} />
+      ))}
+    </div>
+  )
+}
+
+/** The grid; beside a shared screen a strip whose shape the style sheet decides. */
+function People({ view, fixed }: { view: CallView; fixed: boolean }) {
+  const { t } = useWords()
+  const list = useRef<HTMLUListElement>(null)
+  const [box, setBox] = useState({ width: 0, height: 0 })
+  useEffect(() => {
+    if (list.current === null) return undefined
+    const watcher = new ResizeObserver(([entry]) => {
+      if (entry) setBox({ width: entry.contentRect.width, height: entry.contentRect.height })
+    })
+    watcher.observe(list.current)
+    return () => watcher.disconnect()
+  }, [])
+  const columns = gridColumns(view.people.length, box.width, box.height)
+  return (
+    <ul
+      ref={list}
+      className={fixed ? 'people people-strip' : 'people'}
+      style={{ '--columns': columns } as CSSProperties}
+      aria-label={t.participants}
+    >
+      {view.people.map((person) => (
+        <Tile key={person.identity} person={person} />
+      ))}
+    </ul>
+  )
+}
+
+function Banners({ session, view }: { session: CallSession; view: CallView }) {
+  const { t } = useWords()
+  return (
+    <div className="banners">
+      <div role="alert">{view.reconnecting && <p className="banner banner-warn">{t.reconnecting}</p>}</div>
+      {view.soundBlocked && (
+        <p className="banner">
+          {t.soundBlocked}
+          <button type="button" className="button button-small" onClick={() => void session.startSound()}>
+            <SoundIcon />
+            {t.startSound}
+          </button>
+        </p>
+      )}
+      <div role="alert">
+        {view.problem !== undefined && (
+          <p className="banner banner-warn">
+            {t[view.problem]}
+            <button
+              type="button"
+              className="button button-round"
+              aria-label={t.dismiss}
+              onClick={() => session.dismissProblem()}
+            >
+              <CloseIcon />
+            </button>
+          </p>
+        )}
+      </div>
+    </div>
+  )
+}
+
+/** The region is always there and only its words change: otherwise screen readers miss the first ones. */
+function Notices({ notice }: { notice: Notice | undefined }) {
+  const { t } = useWords()
+  const [gone, setGone] = useState(0)
+  useEffect(() => {
+    if (notice === undefined) return undefined
+    const timer = setTimeout(() => setGone(notice.id), NOTICE_MS)
+    return () => clearTimeout(timer)
+  }, [notice])
+  const shown = notice !== undefined && notice.id > gone
+  return (
+    <div className="notices" role="status">
+      {shown && (
+        <p key={notice.id} className="toast">
+          {notice.say(t)}
+        </p>
+      )}
+    </div>
+  )
+}

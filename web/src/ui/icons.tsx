@@ -1,0 +1,36 @@
+import type { ReactNode } from 'react'
+
+function Icon({ children }: { children: ReactNode }) {
+  return (
+    <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
+      {children}
+    </svg>
+  )
+}
+
+export const Logo = () => (
+  <svg className="logo" viewBox="0 0 32 32" aria-hidden="true" focusable="false">
+    <rect className="logo-plate" width="32" height="32" rx="9" />
+    <path className="logo-shade" d="M11 7h10l4 9H7z" />
+    <path className="logo-foot" d="M16 16v7m-5 2h10" />
+  </svg>
+)
+const slash = <path d="M4 4l16 16" />
+const microphone = <path d="M12 3.5a3 3 0 0 1 3 3V11a3 3 0 0 1-6 0V6.5a3 3 0 0 1 3-3zM5.5 11a6.5 6.5 0 0 0 13 0M12 17.5V21" />
+const camera = <path d="M4.5 6.5h9a2 2 0 0 1 2 2v7a2 2 0 0 1-2 2h-9a2 2 0 0 1-2-2v-7a2 2 0 0 1 2-2zM15.5 10.5l6-3v9l-6-3" />
+export const MicrophoneIcon = ({ off = false }: { off?: boolean }) => <Icon>{microphone}{off && slash}</Icon>
+export const CameraIcon = ({ off = false }: { off?: boolean }) => <Icon>{camera}{off && slash}</Icon>
+export const ScreenIcon = () => (
+  <Icon><path d="M4 4.5h16a1.5 1.5 0 0 1 1.5 1.5v9.5A1.5 1.5 0 0 1 20 17H4a1.5 1.5 0 0 1-1.5-1.5V6A1.5 1.5 0 0 1 4 4.5zM8.5 20.5h7M12 13.5v-6m-2.5 2.5L12 7.5l2.5 2.5" /></Icon>
+)
+export const FileIcon = () => (
+  <Icon><path d="M13.5 3H7a1.5 1.5 0 0 0-1.5 1.5v15A1.5 1.5 0 0 0 7 21h10a1.5 1.5 0 0 0 1.5-1.5V8zM13.5 3v5h5M9 13h6M9 16.5h6" /></Icon>
+)
+export const LeaveIcon = () => (
+  <Icon><path d="M3 14.5c0-3.5 4-6 9-6s9 2.5 9 6c0 1-.6 1.800-1.600 1.700l-2.700-.4c-.8-.1-1.400-.8-1.400-1.600v-1.5a12 12 0 0 0-6.600 0v1.5c0 .8-.6 1.5-1.400 1.600l-2.700.4c-1 .1-1.600-.7-1.600-1.700z" /></Icon>
+)
+export const CloseIcon = () => <Icon><path d="M6 6l12 12M18 6L6 18" /></Icon>
+export const SaveIcon = () => <Icon><path d="M12 4v11m-4.5-4.5L12 15l4.5-4.5M4.5 19.5h15" /></Icon>
+export const SendIcon = () => <Icon><path d="M12 20V6m-5 5l5-5 5 5M4.5 3.5h15" /></Icon>
+export const SoundIcon = () => <Icon><path d="M4 9.5v5h3.5L12 19V5L7.5 9.5zM15.5 9a4 4 0 0 1 0 6M18 6.5a8 8 0 0 1 0 11" /></Icon>
+export const PersonIcon = () => <Icon><path d="M12 4a4 4 0 1 1 0 8 4 4 0 0 1 0-8zM4.5 20.5c0-4 3.5-6 7.5-6s7.5 2 7.5 6" /></Icon>
