@@ -32,8 +32,8 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
             }
         }
         for key in config.keys.keys() {
-            if key.is_empty() || key.contains(char::is_whitespace) {
-                refuse(&format!("keys.{key}"), "is not an API key", "a name without spaces");
+            if key.is_empty() || key.contains(|c: char| c == ':' || c.is_whitespace()) {
+                refuse(&format!("keys.{key}"), "is not an API key", "a name without spaces and colons");
             }
         }
 

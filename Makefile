@@ -1,0 +1,96 @@
+# make run: a call on this machine. make test: everything that can be tested here.
+# Needs Rust (rustup), Node 20.19 or later with npm, Python 3.11 or later; what else is missing, tools/setup installs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+STAMPS := $(TARGET)/stamps
+# Pinned binaries of cargo-deny and cargo-nextest, used only where the machine has none of its own.
+export PATH := $(PATH):$(TARGET)/tools/bin
+export CHEVET_BIN ?= $(TARGET)/debug/chevet
+
+WEB_SOURCES := $(shell find web -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' 2>/dev/null)
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 18
+
+# ---- a call
+
+.PHONY: run
+run: binary ## build everything, start a server on loopback, print two join links
+	$(CHEVET_BIN) serve --dev --demo
+
+.PHONY: binary
+binary: web
+	cargo build --locked --bin chevet
+
+.PHONY: release
+release: web ## the binary for production, in target/release/chevet
+	cargo build --locked --release --bin chevet
+
+.PHONY: web
+web: web/dist/index.html ## the pages, in web/dist
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_SOURCES)
+	npm --prefix web run --silent build
+	@touch $@
+
+%/node_modules/.package-lock.json: %/package-lock.json | $(STAMPS)/build
+	npm --prefix $* ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# ---- what the machine needs
+
+.PHONY: setup
+setup: $(STAMPS)/build $(STAMPS)/test ## install what building and testing need
+
+$(STAMPS)/%: tools/setup tools/requirements.txt $(wildcard tests/python/requirements.txt)
+	tools/setup $*
+	@mkdir -p $(STAMPS) && touch $@
+
+# ---- proof
+
+TEST_PACKAGES := $(patsubst %/package.json,%,$(wildcard tests/browser/package.json tests/node/package.json))
+
+.PHONY: test
+test: setup test-web test-rust test-outside ## everything: units, properties, simulation, real browsers and SDKs
+
+.PHONY: test-rust
+test-rust: binary $(STAMPS)/test ## Rust tests only
+	cargo nextest run --locked --workspace --no-fail-fast --show-progress none --status-level slow
+
+.PHONY: test-web
+test-web: web/node_modules/.package-lock.json ## tests of the pages' own code
+	npm --prefix web test --silent
+
+.PHONY: test-outside
+test-outside: binary $(STAMPS)/test $(addsuffix /node_modules/.package-lock.json,$(TEST_PACKAGES)) ## real browsers and SDKs only
+	tests/run
+
+.PHONY: lint
+lint: $(STAMPS)/test web/node_modules/.package-lock.json ## formatting, clippy, licences, import rules, types of the pages
+	cargo fmt --all --check
+	cargo deny --locked check --hide-inclusion-graph licenses bans sources
+	cargo test --locked --quiet -p chevet-house
+	npm --prefix web run --silent typecheck
+	npm --prefix web run --silent lint
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: audit
+audit: $(STAMPS)/test ## known vulnerabilities (fetches the advisory database)
+	cargo deny --locked check advisories
+
+.PHONY: fmt
+fmt: ## format the Rust code
+	cargo fmt --all
+
+.PHONY: screens
+screens: binary $(STAMPS)/test tests/browser/node_modules/.package-lock.json ## the pictures of docs/screens, taken anew
+	npm --prefix tests/browser run --silent screens
+
+.PHONY: speed
+speed: ## CPU per forwarded packet and memory per subscriber, on this machine
+	cargo test --locked --release -p chevet-tests --test speed -- --nocapture --include-ignored
