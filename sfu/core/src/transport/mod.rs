@@ -7,6 +7,7 @@ mod dcep;
 mod dtls;
 mod sctp;
 pub mod sdp;
+pub mod srtp;
 mod standin;
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,6 @@ pub mod rtp;
 pub mod sequence;
 
 mod demux;
-mod read;
+pub(crate) mod read;
 
 pub use demux::{Kind, demux};
