@@ -164,7 +164,8 @@ impl DtlsSession {
     }
 
     /// Ends the session with a close_notify.
-    pub fn close(&mut self, path: Option<Path>, out: &mut Outbox) {
+    pub fn close(&mut self, now: Instant, path: Option<Path>, out: &mut Outbox) {
+        self.tick(now);
         if !self.dead {
             let _ = self.dtls.close();
             self.drain(path, out);

@@ -70,7 +70,7 @@ impl Outbox {
     }
 
     /// In the order of sending.
-    pub fn iter(&self) -> impl Iterator<Item = (Path, &[u8])> {
+    pub fn datagrams(&self) -> impl Iterator<Item = (Path, &[u8])> {
         let mut start = 0;
         self.datagrams.iter().map(move |&(path, end)| {
             let datagram = self.bytes.get(start..end).unwrap_or(&[]);
@@ -89,6 +89,12 @@ pub enum StunOutcome {
     Answered,
     /// Authenticated and answered for the first time on this path: packets from it belong to this transport.
     Bound(Path),
+}
+
+impl StunOutcome {
+    pub fn is_authenticated(self) -> bool {
+        self != StunOutcome::Ignored
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,24 +235,24 @@ impl Transport {
         }
     }
 
-    /// A DTLS record came. Only authenticated paths are listened to.
-    pub fn on_dtls(&mut self, now: Instant, path: Path, bytes: &[u8], out: &mut Outbox) {
+    /// A DTLS record came. Only authenticated paths are listened to. False when it was dropped unread.
+    pub fn on_dtls(&mut self, now: Instant, path: Path, bytes: &[u8], out: &mut Outbox) -> bool {
         if self.failed {
-            return;
+            return false;
         }
         if self.remote.is_none() || !self.paths.contains(&path) {
             self.counters.dtls_dropped = self.counters.dtls_dropped.saturating_add(1);
-            return;
+            return false;
         }
         if self.dtls.is_none() {
             self.begin_dtls(now);
         }
-        if let Some(dtls) = &mut self.dtls
-            && !dtls.receive(now, bytes)
-        {
+        let taken = self.dtls.as_mut().is_some_and(|dtls| dtls.receive(now, bytes));
+        if !taken {
             self.counters.dtls_dropped = self.counters.dtls_dropped.saturating_add(1);
         }
         self.pump(now, out);
+        taken
     }
 
     /// Where to send: the pair that the client nominated last, before that the latest path that passed a check.
@@ -290,6 +296,11 @@ impl Transport {
 
     pub fn is_connected(&self) -> bool {
         self.connected && !self.failed
+    }
+
+    /// Nothing authenticated came for 10 s.
+    pub fn is_silent(&self, now: Instant) -> bool {
+        self.last_authenticated.is_some_and(|last| now.saturating_duration_since(last) >= LOST_AFTER)
     }
 
     pub fn has_failed(&self) -> bool {
@@ -403,6 +414,11 @@ impl Transport {
         self.sctp.as_ref().map_or(0, |sctp| sctp.buffered(channel))
     }
 
+    /// Over all channels.
+    pub fn buffered_total(&self) -> usize {
+        Channel::ALL.iter().map(|channel| self.buffered(*channel)).sum()
+    }
+
     /// Sends what [`Transport::send_message`] and [`Transport::poll_message`] have left to send.
     pub fn flush(&mut self, now: Instant, out: &mut Outbox) {
         if !self.failed {
@@ -411,10 +427,10 @@ impl Transport {
     }
 
     /// The end, from our side: a close_notify. Nothing is sent after it.
-    pub fn close(&mut self, out: &mut Outbox) {
+    pub fn close(&mut self, now: Instant, out: &mut Outbox) {
         let path = self.path();
         if let Some(dtls) = &mut self.dtls {
-            dtls.close(path, out);
+            dtls.close(now, path, out);
         }
         self.failed = true;
         self.sctp = None;

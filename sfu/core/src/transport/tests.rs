@@ -103,7 +103,7 @@ impl World {
     }
 
     fn post(&mut self, from: usize, out: &Outbox) {
-        for (to, datagram) in out.iter() {
+        for (to, datagram) in out.datagrams() {
             assert_eq!(to, self.paths[1 - from]);
             assert!(datagram.len() <= 1300, "{} bytes", datagram.len());
             let number = self.sent;
@@ -341,7 +341,8 @@ fn a_close_notify_ends_the_other_side() {
     let mut world = World::new(9, MODES);
     assert!(world.run(5.0, World::open));
     let mut out = Outbox::new();
-    world.peers[0].close(&mut out);
+    let now = world.now;
+    world.peers[0].close(now, &mut out);
     world.post(0, &out);
     let ended = TransportEvent::Failed(TransportFailure::ConsentLost);
     assert!(world.run(1.0, |world| world.events[1].contains(&ended)), "{:?}", world.events[1]);
