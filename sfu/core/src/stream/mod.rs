@@ -1,1 +1,23 @@
-//! stream
+//! RTP streams: what comes in ([`ingress`], [`twcc`]), what is kept for a second ([`ring`]), what goes out ([`egress`]).
+//!
+//! A packet's way: `Ingress::on_packet` stores it in the encoding's ring; for each subscription `Egress::offer` says
+//! whether and as what it goes out, and `Egress::write` writes it into the send slot, just before SRTP sealing. No part
+//! of that allocates, once rings have grown to the size that their stream needs.
+
+pub mod clock;
+pub mod egress;
+pub mod ingress;
+pub mod nack;
+pub mod ring;
+pub mod statistics;
+pub mod twcc;
+
+pub use clock::{Clocks, SenderClock};
+pub use egress::{Egress, ExtensionIds, Forward, Resend, Written, pad};
+pub use ingress::{Accepted, Ingress};
+pub use ring::{PacketRing, StoredPacket};
+pub use statistics::ReportBlock;
+pub use twcc::ArrivalRecorder;
+
+/// Encodings of one track. Simulcast has three.
+pub const MAX_LAYERS: usize = 4;

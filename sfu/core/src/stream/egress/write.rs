@@ -1,0 +1,257 @@
+//! Header and payload of an outgoing packet, into the slot it is sealed in.
+
+use crate::api::{Codec, Extension};
+use crate::stream::ring::StoredPacket;
+use crate::wire::codec::red;
+use crate::wire::rtp::{ExtensionMap, OutHeader, fits_one_byte_form, write_header};
+
+use super::{Egress, Forward, NO_PAYLOAD_TYPE, RTX_BURST, Resend, frame_number};
+
+/// The header extension ids of a subscriber's transport; 0 where one was not agreed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ExtensionIds {
+    mid: u8,
+    audio_level: u8,
+    transport_cc: u8,
+    abs_send_time: u8,
+    abs_capture_time: u8,
+    playout_delay: u8,
+    dependency_descriptor: u8,
+    mixed: bool,
+}
+
+impl ExtensionIds {
+    pub fn new(map: &ExtensionMap) -> Self {
+        let id = |extension| {
+            let id = map.id(extension).unwrap_or(0);
+            // Larger ids need the two-byte form.
+            if id > 14 && !map.mixed() { 0 } else { id }
+        };
+        ExtensionIds {
+            mid: id(Extension::Mid),
+            audio_level: id(Extension::AudioLevel),
+            transport_cc: id(Extension::TransportCc),
+            abs_send_time: id(Extension::AbsSendTime),
+            abs_capture_time: id(Extension::AbsCaptureTime),
+            playout_delay: id(Extension::PlayoutDelay),
+            dependency_descriptor: id(Extension::DependencyDescriptor),
+            mixed: map.mixed(),
+        }
+    }
+
+    /// Packets need a transport-wide number.
+    pub fn has_transport_cc(&self) -> bool {
+        self.transport_cc != 0
+    }
+}
+
+/// A packet as written, ready to be sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub header_len: usize,
+    /// Header and payload.
+    pub len: usize,
+    pub ssrc: u32,
+    /// Extended: the packet index for SRTP.
+    pub sequence: u64,
+}
+
+/// The elements of an extension block being put together.
+struct Elements<'a> {
+    list: [(u8, &'a [u8]); 8],
+    len: usize,
+    mixed: bool,
+}
+
+impl<'a> Elements<'a> {
+    fn push(&mut self, id: u8, data: &'a [u8]) {
+        if id == 0 || data.is_empty() || !(self.mixed || fits_one_byte_form(id, data.len())) {
+            return;
+        }
+        if let Some(slot) = self.list.get_mut(self.len) {
+            *slot = (id, data);
+            self.len += 1;
+        }
+    }
+
+    fn as_slice(&self) -> &[(u8, &'a [u8])] {
+        self.list.get(..self.len).unwrap_or(&[])
+    }
+}
+
+/// The longest dependency descriptor that is rewritten; longer ones are none.
+const MAX_DESCRIPTOR: usize = 255;
+
+impl Egress {
+    /// Writes the packet without SRTP. `transport_cc`: the next transport-wide number, if there is such a thing;
+    /// `abs_send_time`: 24 bits, 6.18 fixed point seconds. `None` when `out` is too small.
+    pub fn write(
+        &mut self,
+        packet: &StoredPacket<'_>,
+        forward: &Forward,
+        transport_cc: Option<u16>,
+        abs_send_time: u32,
+        out: &mut [u8],
+    ) -> Option<Written> {
+        let payload_type = match packet.codec {
+            Codec::Red if self.red_payload_type != NO_PAYLOAD_TYPE => self.red_payload_type,
+            _ => self.payload_type,
+        };
+        let fields = OutHeader {
+            marker: packet.marker && !forward.filler,
+            payload_type,
+            sequence_number: forward.sequence as u16,
+            timestamp: packet.timestamp.wrapping_add(forward.timestamp_delta),
+            ssrc: self.ssrc,
+            has_padding: false,
+        };
+        let with_mid = self.announce;
+        let header_len =
+            self.write_header(packet, forward, &fields, with_mid, transport_cc, abs_send_time, out)?;
+        let len = header_len + self.write_payload(packet, forward, out.get_mut(header_len..)?)?;
+        self.packets += 1;
+        self.octets += (len - header_len) as u64;
+        // Retransmissions may be half of what is sent, and a burst.
+        self.reports.rtx_budget = (self.reports.rtx_budget + len as u32 / 2).min(RTX_BURST);
+        Some(Written { header_len, len, ssrc: self.ssrc, sequence: forward.sequence })
+    }
+
+    /// Writes an answer to a NACK, as a retransmission packet (RFC 4588 4): what was sent, behind its number. `None` when
+    /// the rate is used up, or `out` is too small.
+    pub fn write_rtx(
+        &mut self,
+        packet: &StoredPacket<'_>,
+        resend: &Resend,
+        transport_cc: Option<u16>,
+        abs_send_time: u32,
+        out: &mut [u8],
+    ) -> Option<Written> {
+        if self.rtx_payload_type == NO_PAYLOAD_TYPE {
+            return None;
+        }
+        if packet.payload.len() as u32 > self.reports.rtx_budget {
+            self.reports.rtx_refused += 1;
+            return None;
+        }
+        let filler = resend.found.is_filler(packet) || !self.can_carry(packet);
+        let forward = resend.found.interval.forward(resend.found.sequence, filler);
+        let sequence = self.reports.rtx_next;
+        let fields = OutHeader {
+            marker: packet.marker && !filler,
+            payload_type: self.rtx_payload_type,
+            sequence_number: sequence as u16,
+            timestamp: packet.timestamp.wrapping_add(forward.timestamp_delta),
+            ssrc: self.rtx_ssrc,
+            has_padding: false,
+        };
+        let header_len =
+            self.write_header(packet, &forward, &fields, true, transport_cc, abs_send_time, out)?;
+        let body = out.get_mut(header_len..)?;
+        *body.first_chunk_mut::<2>()? = (forward.sequence as u16).to_be_bytes();
+        let len = header_len + 2 + self.write_payload(packet, &forward, body.get_mut(2..)?)?;
+        self.reports.rtx_next += 1;
+        self.reports.rtx_packets += 1;
+        self.reports.rtx_octets += (len - header_len) as u64;
+        self.reports.rtx_budget = self.reports.rtx_budget.saturating_sub(len as u32);
+        Some(Written { header_len, len, ssrc: self.rtx_ssrc, sequence })
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the two callers have it all in hand, and it is the hot path"
+    )]
+    fn write_header(
+        &self,
+        packet: &StoredPacket<'_>,
+        forward: &Forward,
+        fields: &OutHeader,
+        with_mid: bool,
+        transport_cc: Option<u16>,
+        abs_send_time: u32,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let ids = &self.extensions;
+        let level = packet.audio_level.map(|level| [level.to_byte()]);
+        let number = transport_cc.map(u16::to_be_bytes);
+        let [_, a0, a1, a2] = abs_send_time.to_be_bytes();
+        let send_time = [a0, a1, a2];
+        let mut descriptor = [0; MAX_DESCRIPTOR];
+        let mut elements = Elements { list: [(0, &[]); 8], len: 0, mixed: ids.mixed };
+        if with_mid {
+            elements.push(ids.mid, self.mid.as_bytes());
+        }
+        if let Some(number) = &number {
+            elements.push(ids.transport_cc, number);
+        }
+        elements.push(ids.abs_send_time, &send_time);
+        if !forward.filler {
+            if let Some(level) = &level {
+                elements.push(ids.audio_level, level);
+            }
+            if let Some(time) = &packet.meta.abs_capture_time {
+                elements.push(ids.abs_capture_time, time.as_bytes());
+            }
+            if let Some(delay) = &packet.meta.playout_delay {
+                elements.push(ids.playout_delay, delay);
+            }
+            if !packet.dependency_descriptor.is_empty() && ids.dependency_descriptor != 0 {
+                elements.push(ids.dependency_descriptor, renumbered(packet, forward, &mut descriptor)?);
+            }
+        }
+        write_header(out, fields, elements.as_slice())
+    }
+
+    /// Gives the bytes written.
+    fn write_payload(&self, packet: &StoredPacket<'_>, forward: &Forward, out: &mut [u8]) -> Option<usize> {
+        if forward.filler {
+            return Some(0);
+        }
+        let payload = if packet.codec == Codec::Red && self.red_payload_type == NO_PAYLOAD_TYPE {
+            packet.payload.get(red::primary(packet.payload)?)?
+        } else {
+            packet.payload
+        };
+        let copy = out.get_mut(..payload.len())?;
+        copy.copy_from_slice(payload);
+        if let Some(vp8) = &packet.meta.inspection.vp8 {
+            let picture_id = vp8.picture_id.unwrap_or(0).wrapping_add(forward.picture_id_delta);
+            let tl0 = vp8.tl0_pic_idx.unwrap_or(0).wrapping_add(forward.tl0_delta);
+            vp8.rewrite(copy, picture_id & 0x7fff, tl0);
+        }
+        Some(payload.len())
+    }
+}
+
+/// The dependency descriptor with the frame number that continues ours. Frame numbers only change by a constant: the
+/// differences between frames, which is what the descriptor tells, stay.
+fn renumbered<'a>(
+    packet: &StoredPacket<'a>,
+    forward: &Forward,
+    space: &'a mut [u8; MAX_DESCRIPTOR],
+) -> Option<&'a [u8]> {
+    let descriptor = packet.dependency_descriptor;
+    if forward.frame_number_delta == 0 {
+        return Some(descriptor);
+    }
+    let number = frame_number(descriptor)?.wrapping_add(forward.frame_number_delta);
+    let copy = space.get_mut(..descriptor.len())?;
+    copy.copy_from_slice(descriptor);
+    copy.get_mut(1..3)?.copy_from_slice(&number.to_be_bytes());
+    Some(copy)
+}
+
+/// Adds RTP padding (RFC 3550 5.1) to a packet that was written and not sealed yet, so that it becomes as long as its
+/// neighbours: a kernel's segmentation wants equal sizes. Gives the new length; `None` when the packet is padded already,
+/// `padding` is 0 or above 255, or `packet` is too short for it.
+pub fn pad(packet: &mut [u8], len: usize, padding: usize) -> Option<usize> {
+    let count = u8::try_from(padding).ok().filter(|&count| count > 0)?;
+    let end = len.checked_add(padding)?;
+    if packet.first()? & 0x20 != 0 {
+        return None;
+    }
+    let space = packet.get_mut(len..end)?;
+    space.fill(0);
+    *space.last_mut()? = count;
+    *packet.first_mut()? |= 0x20;
+    Some(end)
+}
