@@ -2,21 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use chevet_sfu_core::api;
-use chevet_sfu_core::api::{
+pub use chevet_sfu_io::{Overloaded, WorkerId, WorkerLoad, api};
+
+use api::{
     Candidate, Command, DataTrackId, Fingerprint, MemberId, RoomId, SubscriptionId, TrackId, TransportId,
 };
 
-/// The number of a media worker thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct WorkerId(pub usize);
-
-/// The worker's command queue is full: the command was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the media worker takes no more commands")]
-pub struct Overloaded;
-
-/// The media server. Every call returns at once.
+/// The media server. Every call returns at once. A trait, so that a test can stand in for the worker threads.
 pub trait Media: Send + Sync {
     /// The least loaded worker.
     fn place_room(&self) -> WorkerId;
@@ -25,19 +17,35 @@ pub trait Media: Send + Sync {
     fn candidates(&self, worker: WorkerId) -> Vec<Candidate>;
     /// Commands to one worker arrive in the order sent.
     fn command(&self, worker: WorkerId, command: Command) -> Result<(), Overloaded>;
-    /// Names and values per worker, for the metrics page.
-    fn load(&self) -> Vec<WorkerSample>;
+    fn load(&self) -> Vec<WorkerLoad>;
+    /// Every worker runs.
+    fn healthy(&self) -> bool;
 }
 
-/// One number about one worker.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WorkerSample {
-    pub worker: WorkerId,
-    /// A metric name without the prefix, for example `packets_received_total`.
-    pub name: &'static str,
-    /// The value of its `cause` label, if it has one.
-    pub cause: Option<&'static str>,
-    pub value: f64,
+impl Media for chevet_sfu_io::Sfu {
+    fn place_room(&self) -> WorkerId {
+        chevet_sfu_io::Sfu::place_room(self)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        chevet_sfu_io::Sfu::fingerprint(self)
+    }
+
+    fn candidates(&self, worker: WorkerId) -> Vec<Candidate> {
+        chevet_sfu_io::Sfu::candidates(self, worker)
+    }
+
+    fn command(&self, worker: WorkerId, command: Command) -> Result<(), Overloaded> {
+        chevet_sfu_io::Sfu::command(self, worker, command)
+    }
+
+    fn load(&self) -> Vec<WorkerLoad> {
+        chevet_sfu_io::Sfu::load(self)
+    }
+
+    fn healthy(&self) -> bool {
+        chevet_sfu_io::Sfu::healthy(self)
+    }
 }
 
 /// Identifiers for the media core, never used twice in a process.

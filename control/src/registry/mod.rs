@@ -10,8 +10,17 @@
 //! All of it is behind one mutex that is never held across an await. Nothing under it blocks: notices go into bounded
 //! channels, commands into bounded queues.
 
+mod admin;
+mod events;
+mod hub;
+mod join;
 mod notice;
+mod rules;
 mod seat;
+mod timers;
+mod tracks;
 
+pub use admin::{ApiError, MemberView};
+pub(crate) use hub::{Counts, Hub, unix_seconds};
 pub use notice::{Attachment, DataPublication, MediaTrack, Notice, Offered, Publication};
 pub use seat::{JoinError, JoinOptions, Joined, Refused, ResumeError, Seat, Snapshot};

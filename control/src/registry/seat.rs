@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::StatusCode;
 use livekit_protocol as proto;
@@ -119,62 +120,67 @@ pub struct Seat {
     pub sid: Arc<str>,
     pub identity: Arc<str>,
     pub notices: mpsc::Receiver<Notice>,
-    pub(super) control: Control,
+    pub(crate) control: Control,
 }
 
 impl Seat {
+    fn hub(&self) -> std::sync::MutexGuard<'_, super::hub::Hub> {
+        self.control.hub()
+    }
+
     /// The room as it is now; on resume this makes the `update` after `reconnect`. Notices sent before the call are
-    /// older than it (their versions tell).
+    /// older than it (their versions tell). None: the participant was removed.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        None
+        self.hub().snapshot(self.member)
     }
 
     pub fn participant(&self) -> Option<proto::ParticipantInfo> {
-        None
+        self.hub().members.get(&self.member).map(|state| state.info.clone())
     }
 
     pub fn permission(&self) -> proto::ParticipantPermission {
-        proto::ParticipantPermission::default()
+        self.hub().members.get(&self.member).map(|state| state.permission()).unwrap_or_default()
     }
 
     /// A token with the present grants, name, metadata and attributes, signed by the key that signed the first.
     pub fn refresh_token(&self) -> Option<String> {
-        None
+        let claims = self.hub().members.get(&self.member)?.claims.clone();
+        self.control.tokens().issue(claims, self.control.config().timing.refreshed_token)
     }
 
     /// The primary transport is connected: the participant becomes ACTIVE and everybody is told. Again is harmless.
-    pub fn set_active(&self) {}
+    pub fn set_active(&self) {
+        self.hub().set_active(self.member);
+    }
 
     /// The socket is gone. A participant that was never ACTIVE is removed at once, any other after the grace time
     /// unless `Control::attach` brings a new socket.
-    pub fn connection_lost(&self) {}
+    pub fn connection_lost(&self) {
+        self.hub().connection_lost(Instant::now(), self.member);
+    }
 
     /// Shows a track to the room, or changes one that is shown (same `info.sid`): a backup codec, another mid.
     /// Checks the permission and the source. `Update` goes to all, `Published` to the others.
     pub fn publish(&self, info: proto::TrackInfo, media: Vec<MediaTrack>) -> Result<(), Refused> {
-        let _ = (info, media);
-        Err(Refused::Gone)
+        self.hub().publish(self.member, info, media)
     }
 
-    /// Changes what is told about a published track; bumps versions and tells all.
+    /// Changes what is told about a published track; bumps versions and tells all if there is a change.
     pub fn update_track(
         &self,
         track_sid: &str,
         change: impl FnOnce(&mut proto::TrackInfo),
     ) -> Result<proto::TrackInfo, Refused> {
-        let _ = (track_sid, change);
-        Err(Refused::Gone)
+        self.hub().update_track(self.member, track_sid, change)
     }
 
     /// May the token publish this source? The same test as in `publish`, for answering AddTrack early.
     pub fn may_publish(&self, source: proto::TrackSource) -> Result<(), Refused> {
-        let _ = source;
-        Err(Refused::Gone)
+        self.hub().may_publish(self.member, source as i32)
     }
 
     pub fn unpublish(&self, track_sid: &str) -> Result<(), Refused> {
-        let _ = track_sid;
-        Err(Refused::Gone)
+        self.hub().unpublish(self.member, track_sid)
     }
 
     pub fn publish_data_track(
@@ -182,13 +188,11 @@ impl Seat {
         info: proto::DataTrackInfo,
         data_track: DataTrackId,
     ) -> Result<(), Refused> {
-        let _ = (info, data_track);
-        Err(Refused::Gone)
+        self.hub().publish_data_track(self.member, info, data_track)
     }
 
     pub fn unpublish_data_track(&self, data_track: DataTrackId) -> Result<proto::DataTrackInfo, Refused> {
-        let _ = data_track;
-        Err(Refused::Gone)
+        self.hub().unpublish_data_track(self.member, data_track)
     }
 
     /// The client changes itself. Empty strings leave things as they are, an attribute with an empty value is deleted.
@@ -198,22 +202,34 @@ impl Seat {
         metadata: &str,
         attributes: &HashMap<String, String>,
     ) -> Result<(), Refused> {
-        let _ = (name, metadata, attributes);
-        Err(Refused::Gone)
+        let mut hub = self.hub();
+        let state = hub.members.get(&self.member).ok_or(Refused::Gone)?;
+        if !state.permission().can_update_metadata {
+            return Err(Refused::NotAllowed);
+        }
+        hub.describe(self.member, name, metadata, attributes)
     }
 
     /// Who may subscribe to what this participant publishes. Repeating it is harmless.
     pub fn set_subscription_permission(&self, permission: proto::SubscriptionPermission) {
-        let _ = permission;
+        self.hub().set_rules(self.member, permission);
     }
 
     /// Keeps the registry's list of who receives whom: speakers and quality are told along it.
     pub fn set_subscribed(&self, track: TrackId, subscribed: bool) {
-        let _ = (track, subscribed);
+        self.hub().set_subscribed(self.member, track, subscribed);
     }
 
     /// Ends the participant: others see DISCONNECTED, the media server forgets the member.
     pub fn leave(self, reason: proto::DisconnectReason) {
-        let _ = reason;
+        self.hub().remove(Instant::now(), self.member, reason, None);
+    }
+}
+
+impl Drop for Seat {
+    /// The session ended in whatever way. After `leave`, or when the room removed the member, this does nothing.
+    fn drop(&mut self) {
+        let reason = proto::DisconnectReason::SignalClose;
+        self.hub().remove(Instant::now(), self.member, reason, None);
     }
 }

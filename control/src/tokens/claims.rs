@@ -41,7 +41,7 @@ pub struct Claims {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub room_preset: String,
     /// Applied when this join creates the room.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "room_config")]
     pub room_config: Option<proto::RoomConfiguration>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoGrant>,
@@ -89,6 +89,14 @@ pub struct VideoGrant {
     pub recorder: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub agent: bool,
+}
+
+/// A configuration that cannot be read is left out: a new field of a newer SDK must not shut its users out.
+fn room_config<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<proto::RoomConfiguration>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
 }
 
 fn is_false(value: &bool) -> bool {

@@ -1,0 +1,99 @@
+//! Events of the media server, brought to the sessions they concern.
+
+use std::collections::HashSet;
+use std::time::Instant;
+
+use livekit_protocol as proto;
+
+use super::hub::Hub;
+use super::notice::Notice;
+use crate::media::api::{Event, Grade, MemberId, QualityVerdict, RoomId, Speaker};
+
+impl Hub {
+    pub fn on_event(&mut self, now: Instant, event: Event) {
+        let member = match &event {
+            Event::Speakers { room, speakers } => return self.on_speakers(*room, speakers),
+            Event::Quality { member, verdict } => return self.on_quality(*member, *verdict),
+            Event::Report { request, report } => {
+                if let Some(waiting) = self.reports.remove(request) {
+                    // The caller may have given up.
+                    let _ = waiting.send(report.clone());
+                }
+                return;
+            }
+            Event::TransportConnected { member, .. } | Event::TransportRecovered { member, .. } => {
+                if let Some(state) = self.members.get_mut(member) {
+                    state.media_failed = None;
+                }
+                *member
+            }
+            Event::TransportFailed { member, .. } => {
+                if let Some(state) = self.members.get_mut(member) {
+                    state.media_failed.get_or_insert(now);
+                }
+                *member
+            }
+            Event::TransportLost { member, .. }
+            | Event::TrackLive { member, .. }
+            | Event::Wanted { member, .. }
+            | Event::FirstSubscriber { member, .. }
+            | Event::Resumed { member, .. }
+            | Event::SlowReceiver { member, .. } => *member,
+        };
+        self.notify(member, Notice::Media(event));
+    }
+
+    /// Whose tracks this member receives.
+    fn followed(&self, member: MemberId) -> HashSet<MemberId> {
+        let Some(state) = self.members.get(&member) else { return HashSet::new() };
+        state.subscribed.iter().filter_map(|track| self.tracks.get(track)).copied().collect()
+    }
+
+    /// To those who receive something of the speaker, and to the speaker.
+    fn on_speakers(&mut self, room: RoomId, speakers: &[Speaker]) {
+        let Some(name) = self.room_names.get(&room).cloned() else { return };
+        let told: Vec<(MemberId, bool, proto::SpeakerInfo)> = speakers
+            .iter()
+            .filter_map(|speaker| {
+                let state = self.members.get(&speaker.member)?;
+                let info = proto::SpeakerInfo {
+                    sid: state.sid.to_string(),
+                    level: speaker.level,
+                    active: speaker.active,
+                };
+                Some((speaker.member, state.hidden(), info))
+            })
+            .collect();
+        for to in self.room_members(&name) {
+            let followed = self.followed(to);
+            let infos: Vec<proto::SpeakerInfo> = told
+                .iter()
+                .filter(|(speaker, hidden, _)| *speaker == to || (!hidden && followed.contains(speaker)))
+                .map(|(_, _, info)| info.clone())
+                .collect();
+            if !infos.is_empty() {
+                self.notify(to, Notice::Speakers(infos));
+            }
+        }
+    }
+
+    fn on_quality(&mut self, member: MemberId, verdict: QualityVerdict) {
+        let Some(state) = self.members.get(&member) else { return };
+        let quality = match verdict.grade {
+            Grade::Lost => proto::ConnectionQuality::Lost,
+            Grade::Poor => proto::ConnectionQuality::Poor,
+            Grade::Good => proto::ConnectionQuality::Good,
+            Grade::Excellent => proto::ConnectionQuality::Excellent,
+        };
+        let info = proto::ConnectionQualityInfo {
+            participant_sid: state.sid.to_string(),
+            quality: quality as i32,
+            score: verdict.score,
+        };
+        for to in self.audience(member) {
+            if to == member || self.followed(to).contains(&member) {
+                self.notify(to, Notice::Quality(vec![info.clone()]));
+            }
+        }
+    }
+}
