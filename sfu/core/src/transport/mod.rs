@@ -5,6 +5,7 @@
 
 mod dcep;
 mod dtls;
+pub mod ice;
 mod sctp;
 pub mod sdp;
 pub mod srtp;

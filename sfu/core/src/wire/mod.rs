@@ -5,6 +5,7 @@ pub mod codec;
 pub mod rtcp;
 pub mod rtp;
 pub mod sequence;
+pub mod stun;
 
 mod demux;
 pub(crate) mod read;
