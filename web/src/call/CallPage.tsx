@@ -55,20 +55,22 @@ export function CallPage({ session, room }: { session: CallSession; room: string
         <span className="call-count">{t.people(view.people.length)}</span>
         <LanguageSwitch />
       </header>
-      <Banners session={session} view={view} />
-      <main className={`call-main${filesOpen ? ' call-main-files' : ''}`}>
-        <div className={`stage${sharing.length > 0 ? ' stage-shared' : ''}`}>
-          {sharing.length > 0 && (
-            <ul className="screens" aria-label={t.shareScreen}>
-              {sharing.map((person) => (
-                <Tile key={person.identity} person={person} screen />
-              ))}
-            </ul>
-          )}
-          <People view={view} fixed={sharing.length > 0} />
-          {view.people.length === 1 && <p className="alone">{t.alone}</p>}
+      <main className="call-main">
+        <Banners session={session} view={view} />
+        <div className="call-room">
+          <div className={`stage${sharing.length > 0 ? ' stage-shared' : ''}`}>
+            {sharing.length > 0 && (
+              <ul className="screens" aria-label={t.shareScreen}>
+                {sharing.map((person) => (
+                  <Tile key={person.identity} person={person} screen />
+                ))}
+              </ul>
+            )}
+            <People view={view} fixed={sharing.length > 0} />
+            {view.people.length === 1 && <p className="alone">{t.alone}</p>}
+          </div>
+          {filesOpen && <FilesPanel session={session} view={view} onClose={closeFiles} />}
         </div>
-        {filesOpen && <FilesPanel session={session} view={view} onClose={closeFiles} />}
       </main>
       <Controls
         session={session}
@@ -106,6 +108,8 @@ function People({ view, fixed }: { view: CallView; fixed: boolean }) {
       className={fixed ? 'people people-strip' : 'people'}
       style={{ '--columns': columns } as CSSProperties}
       aria-label={t.participants}
+      // A strip that scrolls must be reachable with the keyboard.
+      {...(fixed ? { tabIndex: 0 } : {})}
     >
       {view.people.map((person) => (
         <Tile key={person.identity} person={person} />

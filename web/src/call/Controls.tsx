@@ -19,7 +19,7 @@ export function Controls({ session, view, filesOpen, news, onFiles }: ControlsPr
   const devices = navigator.mediaDevices as MediaDevices | undefined
   const canShare = devices !== undefined && 'getDisplayMedia' in devices
   return (
-    <div className="controls" role="toolbar" aria-label={t.callControls}>
+    <footer className="controls" aria-label={t.callControls}>
       {view.mayPublish && (
         <>
           <Control
@@ -71,7 +71,7 @@ export function Controls({ session, view, filesOpen, news, onFiles }: ControlsPr
       <Control name="leave" word={t.leave} label={t.leave} leave onClick={() => void session.leave()}>
         <LeaveIcon />
       </Control>
-    </div>
+    </footer>
   )
 }
 

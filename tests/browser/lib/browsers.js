@@ -1,0 +1,110 @@
+import { spawn } from 'node:child_process'
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+import puppeteer from 'puppeteer-core'
+import { out, slug } from './paths.js'
+import { descendants, end, signal } from './processes.js'
+import { show, until } from './wait.js'
+
+const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium'
+const FIREFOX = process.env.FIREFOX_BIN ?? '/usr/bin/firefox-esr'
+
+const CHROMIUM_FLAGS = [
+  '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+  '--autoplay-policy=no-user-gesture-required', '--allow-loopback-in-peer-connection', '--mute-audio',
+  // Pages of one browser stand for people: none of them is in the background.
+  '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
+]
+
+const FIREFOX_PREFERENCES = {
+  'media.navigator.streams.fake': true,
+  'media.navigator.permission.disabled': true,
+  'media.peerconnection.ice.loopback': true,
+  'media.peerconnection.ice.obfuscate_host_addresses': false,
+  'media.autoplay.default': 0,
+}
+
+/** Starts Chromium as a process of ours, so that a test can stop, resume and end it by its pid. */
+export async function startChromium(t) {
+  const profile = mkdtempSync(join(tmpdir(), 'chevet-chromium-'))
+  const child = spawn(CHROMIUM, [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'], { stdio: 'ignore' })
+  let browser
+  t.after(async () => {
+    await browser?.close().catch(() => undefined)
+    await end(child)
+    rmSync(profile, { recursive: true, force: true, maxRetries: 5 })
+  })
+  const portFile = join(profile, 'DevToolsActivePort')
+  const port = await until('Chromium listens', () => existsSync(portFile) && readFileSync(portFile, 'utf8').split('\n')[0], { every: 50 })
+  browser = await chromium.connectOverCDP(`http://127.0.0.1:${port}`, { timeout: 60_000 })
+  const open = async (options) => {
+    const context = await browser.newContext(options)
+    const page = await context.newPage()
+    page.setDefaultTimeout(60_000)
+    return page
+  }
+  return {
+    engine: 'Chromium',
+    pid: child.pid,
+    newPage: open,
+    /** Freezes every process of the browser, as a machine that has hung. */
+    freeze: () => signal(descendants(child.pid), 'SIGSTOP'),
+    thaw: () => signal(descendants(child.pid), 'SIGCONT'),
+  }
+}
+
+export async function startFirefox(t) {
+  const browser = await puppeteer.launch({
+    browser: 'firefox',
+    executablePath: FIREFOX,
+    headless: true,
+    extraPrefsFirefox: FIREFOX_PREFERENCES,
+    timeout: 90_000,
+    protocolTimeout: 240_000,
+  })
+  const child = browser.process()
+  t.after(async () => {
+    await Promise.race([browser.close().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 5000))])
+    await end(child)
+  })
+  return { engine: 'Firefox', pid: child.pid, newPage: () => browser.newPage() }
+}
+
+export const startBrowser = (t, engine) => (engine === 'Firefox' ? startFirefox(t) : startChromium(t))
+
+/** One person: a page of the test site in some browser. What it prints goes to a log of its own. */
+export async function openPerson(t, browser, site, name) {
+  const log = join(out, `${slug(t.name)}.${name}.log`)
+  writeFileSync(log, '')
+  const page = await browser.newPage()
+  page.on('console', (message) => appendFileSync(log, `${message.type()} ${message.text()}\n`))
+  page.on('pageerror', (error) => appendFileSync(log, `uncaught ${error}\n`))
+  await page.goto(site)
+  const person = {
+    name,
+    page,
+    log,
+    engine: browser.engine,
+    call: (method, argument) => page.evaluate(([verb, given]) => window.judge[verb](given), [method, argument]),
+    join: (server, room, options = {}) => person.call('join', { url: server.ws, token: server.token(room, name), ...options }),
+    publish: (options) => person.call('publish', options),
+    incoming: () => person.call('incoming'),
+    state: () => person.call('state'),
+    /** Why something did not happen, as far as this page knows. */
+    why: async () => {
+      const lines = readFileSync(log, 'utf8').split('\n')
+      const state = await Promise.race([
+        Promise.all([person.state(), person.incoming().catch(() => [])]),
+        new Promise((resolve) => setTimeout(() => resolve('the page does not answer'), 5000)),
+      ]).catch(String)
+      return `--- ${name} (${browser.engine}): ${show(state)}\n--- ${log}\n${lines.slice(-25).join('\n')}`
+    },
+  }
+  return person
+}
+
+/** The reasons of everybody, for a failed wait. */
+export const whyOf = (server, ...people) => async () => [...(await Promise.all(people.map((person) => person.why()))), server.tail()].join('\n')

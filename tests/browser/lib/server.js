@@ -1,0 +1,82 @@
+import { spawn } from 'node:child_process'
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { out, root, slug } from './paths.js'
+import { end, residentKib } from './processes.js'
+import { token } from './token.js'
+import { until } from './wait.js'
+
+/** The server under test: `CHEVET_BIN`, else what cargo built last. */
+export function binary() {
+  const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
+  const candidates = [process.env.CHEVET_BIN, join(target, 'release', 'chevet'), join(target, 'debug', 'chevet')]
+  const found = candidates.find((path) => path && existsSync(path))
+  if (!found) throw new Error(`no server to test: build one, or set CHEVET_BIN (looked for ${candidates.filter(Boolean).join(', ')})`)
+  return found
+}
+
+/** A port nobody listens on at this moment. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address()
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+/** Starts `chevet serve --dev` on ports of its own, waits until it is ready, and ends it when the test ends. */
+export async function startServer(t, { env = {}, flags = [] } = {}) {
+  const port = await freePort()
+  const data = mkdtempSync(join(tmpdir(), 'chevet-test-'))
+  const log = join(out, `${slug(t.name)}.server.log`)
+  const child = spawn(binary(), ['serve', '--dev', ...flags], {
+    cwd: data,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...ownEnvironment(),
+      CHEVET_SERVER__PORT: String(port),
+      CHEVET_SERVER__DATA_DIR: data,
+      CHEVET_RTC__UDP_PORT: '0',
+      CHEVET_RTC__TCP_PORT: String(await freePort()),
+      ...env,
+    },
+  })
+  const file = createWriteStream(log)
+  let printed = ''
+  child.stdout.on('data', (text) => (printed += text))
+  child.stdout.pipe(file)
+  child.stderr.pipe(file)
+  t.after(async () => {
+    await end(child)
+    rmSync(data, { recursive: true, force: true })
+  })
+  const http = `http://127.0.0.1:${port}`
+  await until('the server is ready', async () => {
+    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
+    return (await fetch(`${http}/readyz`)).ok
+  }, { deadline: 30_000, every: 100, why: () => tail(log) })
+  return {
+    http,
+    ws: `ws://127.0.0.1:${port}`,
+    port,
+    pid: child.pid,
+    log,
+    alive: () => child.exitCode === null && child.signalCode === null,
+    printed: () => printed,
+    residentKib: () => residentKib(child.pid),
+    tail: () => tail(log),
+    token: (room, identity, more = {}) => token({ room, identity, ...more }),
+  }
+}
+
+const tail = (log) => `--- ${log}\n${readFileSync(log, 'utf8').split('\n').slice(-40).join('\n')}`
+
+/** Our own variables are not the server's settings, and it refuses names that it does not know. */
+function ownEnvironment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CHEVET_')))
+}
