@@ -9,7 +9,6 @@ pub mod ice;
 mod sctp;
 pub mod sdp;
 pub mod srtp;
-mod standin;
 #[cfg(test)]
 mod tests;
 
@@ -20,9 +19,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use self::dtls::{DtlsEvent, DtlsSession};
+use self::ice::{IceLite, IceOutcome};
 use self::sctp::{Sctp, SctpEvent};
-use self::standin::ice::{IceLite, IceOutcome};
-pub use self::standin::srtp::{SrtpIn, SrtpOut};
+use self::srtp::SrtpProfile;
+pub use self::srtp::{SrtpIn, SrtpOut};
 use crate::api::{
     DataChannels, DtlsRole, Fingerprint, IceCredentials, Path, TransportConfig, TransportFailure,
 };
@@ -213,8 +213,8 @@ impl Transport {
             out.push(path, &self.reply);
         }
         match outcome {
-            IceOutcome::Rejected => StunOutcome::Ignored,
-            IceOutcome::Answered => {
+            IceOutcome::Rejected(_) => StunOutcome::Ignored,
+            IceOutcome::Answered { .. } => {
                 let known = self.paths.contains(&path);
                 self.on_authenticated(now, path, out);
                 if known { StunOutcome::Answered } else { StunOutcome::Bound(path) }
@@ -481,13 +481,15 @@ impl Transport {
             }
             DtlsEvent::Keys(profile, material) => {
                 let Some(remote) = self.remote else { return };
-                match standin::srtp::contexts(profile, &material, remote.role) {
-                    Some((contexts, name)) => {
+                let contexts = SrtpProfile::try_from(profile)
+                    .and_then(|profile| Ok((srtp::contexts(profile, &material, remote.role)?, profile)));
+                match contexts {
+                    Ok((contexts, profile)) => {
                         self.srtp = Some(contexts);
-                        self.srtp_profile = Some(name);
+                        self.srtp_profile = Some(profile.name());
                         self.announce_connected();
                     }
-                    None => self.fail(TransportFailure::Dtls),
+                    Err(_) => self.fail(TransportFailure::Dtls),
                 }
             }
             DtlsEvent::Data(packet) => {

@@ -68,6 +68,19 @@ impl SrtpProfile {
     }
 }
 
+impl TryFrom<dimpl::SrtpProfile> for SrtpProfile {
+    type Error = SrtpError;
+
+    fn try_from(profile: dimpl::SrtpProfile) -> Result<SrtpProfile, SrtpError> {
+        Ok(match profile {
+            dimpl::SrtpProfile::AES128_CM_SHA1_80 => SrtpProfile::Aes128CmSha1_80,
+            dimpl::SrtpProfile::AEAD_AES_128_GCM => SrtpProfile::AeadAes128Gcm,
+            dimpl::SrtpProfile::AEAD_AES_256_GCM => SrtpProfile::AeadAes256Gcm,
+            _ => return Err(SrtpError::Keys),
+        })
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SrtpError {
     #[error("shorter than its header and tag")]
