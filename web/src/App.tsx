@@ -1,5 +1,5 @@
 import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react'
-import { EndPage, LinkPage } from './end/EndPage'
+import { EndPage, NoWayInPage } from './end/EndPage'
 import { explainJoinError, type EndReason } from './errors'
 import { initialLanguage, rememberLanguage, useWords, WordsContext, type Words } from './i18n/context'
 import { catalogues, type Language, type PlainText } from './i18n/language'
@@ -52,7 +52,8 @@ function Visit() {
       history.replaceState(null, '', `${location.pathname}#token=${read.link.token}`)
     }
   }, [read])
-  return read.ok ? <Call link={read.link} /> : <LinkPage problem={read.problem} />
+  if (!('RTCPeerConnection' in window)) return <NoWayInPage problem="old-browser" />
+  return read.ok ? <Call link={read.link} /> : <NoWayInPage problem={read.problem} />
 }
 
 function Call({ link }: { link: JoinLink }) {

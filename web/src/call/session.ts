@@ -189,6 +189,7 @@ export class CallSession {
         this.tell((t) => t.mutedByOther)
       }
     })
+    room.on(RoomEvent.LocalAudioSilenceDetected, () => this.tell((t) => t.silent))
     const lost = (): void => this.setReconnecting(true)
     room.on(RoomEvent.SignalReconnecting, lost)
     room.on(RoomEvent.Reconnecting, lost)

@@ -14,10 +14,11 @@ const ENDS: Record<EndReason, [title: PlainText, text: PlainText]> = {
   elsewhere: ['endElsewhereTitle', 'endElsewhere'],
   lost: ['endLostTitle', 'endLost'],
 }
-const LINKS: Record<LinkProblem, [title: PlainText, text: PlainText]> = {
+const BEFORE: Record<LinkProblem | 'old-browser', [title: PlainText, text: PlainText]> = {
   missing: ['linkMissingTitle', 'linkMissing'],
   broken: ['linkBrokenTitle', 'linkBroken'],
   expired: ['linkExpiredTitle', 'linkExpired'],
+  'old-browser': ['oldBrowserTitle', 'errorOldBrowser'],
 }
 /** After these the same link leads back into the call. */
 const MAY_RETURN: readonly EndReason[] = ['left', 'lost', 'elsewhere']
@@ -52,8 +53,9 @@ export function EndPage({ reason, received, onReturn }: EndPageProps) {
   )
 }
 
-export function LinkPage({ problem }: { problem: LinkProblem }) {
-  return <Card words={LINKS[problem]} />
+/** Instead of the join page when there is no way in. */
+export function NoWayInPage({ problem }: { problem: LinkProblem | 'old-browser' }) {
+  return <Card words={BEFORE[problem]} />
 }
 
 

@@ -9,7 +9,6 @@ export const en: Catalogue = {
   joinRoom: (room) => `Room: ${room}`,
   joinName: 'Your name',
   joinNameAs: (name) => `Others will see you as “${name}”.`,
-  joinHello: (name) => `Hello ${name}`,
   joinAskTitle: 'Camera and microphone',
   joinAsk: 'Your browser will ask for the camera and microphone. Press “Allow”.',
   joinAllow: 'Turn on camera and microphone',
@@ -30,7 +29,6 @@ export const en: Catalogue = {
   microphoneNumber: (n) => `Microphone ${n}`,
   speakNow: 'Speak: the bar should move.',
   heardYou: 'The microphone hears you.',
-  level: 'Microphone level',
 
   turnMicrophoneOff: 'Mute the mic',
   turnMicrophoneOn: 'Unmute the mic',
@@ -47,7 +45,6 @@ export const en: Catalogue = {
   callControls: 'Call controls',
   people: (n) => (n === 1 ? '1 person' : `${n} people`),
   participants: 'Participants',
-  you: 'You',
   nameYou: (name) => `${name} (you)`,
   screenOf: (name) => `Screen of ${name}`,
   yourScreen: 'Your screen, as others see it',
@@ -62,6 +59,7 @@ export const en: Catalogue = {
   reconnecting: 'The connection is lost. We are trying to reconnect you.',
   reconnected: 'The connection is back.',
   mutedByOther: 'The organiser muted your microphone.',
+  silent: 'We cannot hear you. Is the microphone switched off?',
   weakConnection: 'weak connection',
 
   filesTitle: 'Files',
@@ -118,6 +116,7 @@ export const en: Catalogue = {
   errorMediaPath: 'The video connection is blocked. Try mobile data instead of wifi.',
   errorFull: 'The server is full. Try again in a moment.',
   errorUnknown: 'The call could not start. Try again.',
+  oldBrowserTitle: 'This browser cannot make the call',
   errorOldBrowser: 'Your browser is too old. Update it or use another device.',
   errorInsecure: 'The camera only works with an https address. Ask for a link that starts with https.',
 

@@ -10,7 +10,6 @@ export const fr = {
   joinRoom: (room: string) => `Salle : ${room}`,
   joinName: 'Votre nom',
   joinNameAs: (name: string) => `Les autres vous verront sous le nom « ${name} ».`,
-  joinHello: (name: string) => `Bonjour ${name}`,
   joinAskTitle: 'Caméra et micro',
   joinAsk: 'Votre navigateur va demander la caméra et le micro. Touchez « Autoriser ».',
   joinAllow: 'Allumer la caméra et le micro',
@@ -31,7 +30,6 @@ export const fr = {
   microphoneNumber: (n: number) => `Micro ${n}`,
   speakNow: 'Parlez : la barre doit bouger.',
   heardYou: 'Le micro vous entend.',
-  level: 'Niveau du micro',
 
   turnMicrophoneOff: 'Couper le micro',
   turnMicrophoneOn: 'Rouvrir le micro',
@@ -48,7 +46,6 @@ export const fr = {
   callControls: 'Commandes de l’appel',
   people: (n: number) => (n > 1 ? `${n} personnes` : '1 personne'),
   participants: 'Participants',
-  you: 'Vous',
   nameYou: (name: string) => `${name} (vous)`,
   screenOf: (name: string) => `Écran de ${name}`,
   yourScreen: 'Votre écran, vu par les autres',
@@ -63,6 +60,7 @@ export const fr = {
   reconnecting: 'La connexion est coupée. On essaie de vous reconnecter.',
   reconnected: 'La connexion est rétablie.',
   mutedByOther: 'Votre micro a été coupé par l’organisateur.',
+  silent: 'On ne vous entend pas. Le micro est-il coupé ?',
   weakConnection: 'connexion faible',
 
   filesTitle: 'Fichiers échangés',
@@ -119,6 +117,7 @@ export const fr = {
   errorMediaPath: 'La connexion vidéo est bloquée. Essayez avec la 4G, sans le wifi.',
   errorFull: 'Le serveur est complet. Réessayez dans un instant.',
   errorUnknown: 'L’appel n’a pas pu commencer. Réessayez.',
+  oldBrowserTitle: 'Ce navigateur ne convient pas',
   errorOldBrowser: 'Votre navigateur est trop ancien. Mettez-le à jour ou changez d’appareil.',
   errorInsecure: 'La caméra ne marche qu’avec une adresse https. Demandez un lien qui commence par https.',
 
