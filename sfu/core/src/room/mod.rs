@@ -1,1 +1,4 @@
 //! room
+
+pub mod data;
+pub mod envelope;
