@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { startChromium } from './lib/browsers.js'
 import { enterCall, joinLink } from './lib/pages.js'
 import { root } from './lib/paths.js'
+import { DOCTOR, PATIENT, portraitCamera } from './lib/portrait.js'
 import { startServer } from './lib/server.js'
 import { sleep, until } from './lib/wait.js'
 
@@ -15,14 +16,15 @@ mkdirSync(screens, { recursive: true })
 try {
   const server = await startServer(t)
   const browser = await startChromium(t)
-  const open = async (identity, name, viewport) => {
+  const open = async (identity, name, portrait, viewport) => {
     const page = await browser.newPage({ locale: 'fr-FR', viewport })
+    await page.addInitScript(portraitCamera, portrait)
     await page.goto(joinLink(server, 'consultation-du-matin', identity, name))
     await enterCall(page)
     return page
   }
-  const doctor = await open('medecin', 'Dr Camille Lefèvre', { width: 1280, height: 800 })
-  const patient = await open('patient', 'Jeanne Moreau', { width: 360, height: 740 })
+  const doctor = await open('medecin', 'Dr Camille Lefèvre', DOCTOR, { width: 1280, height: 800 })
+  const patient = await open('patient', 'Jeanne Moreau', PATIENT, { width: 360, height: 740 })
   await until('they see each other', async () => (await doctor.locator('.tile video').count()) === 2)
   await patient.click('[data-test=files]')
   await patient.locator('.files-input').setInputFiles({ name: 'ordonnance.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(182_000, 7) })
