@@ -1,13 +1,18 @@
 //! The control plane: rooms, participants and tokens, and the doors to them.
 //!
 //! [`Control`] is the hub. Signalling sessions sit on a [`registry::Seat`]; Twirp, our REST
-//! and the operator's pages are axum routers; the media server is behind [`media::Media`].
+//! API ([`rest`]) and the operator's pages ([`ops`]) are axum routers; the media server is behind [`media::Media`].
+//! [`serve`] holds the one listener by which all of it, and signalling and the pages, are reached.
 
 pub mod media;
+pub mod ops;
 pub mod registry;
+pub mod rest;
+pub mod serve;
 pub mod settings;
 pub mod sid;
 pub mod tokens;
+mod twirp;
 mod webhooks;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,10 +20,20 @@ use std::time::{Duration, Instant};
 
 use media::api::Event;
 use media::{Ids, Media};
+use ops::Metrics;
 use registry::{Attachment, Counts, Hub, JoinError, JoinOptions, Joined, ResumeError, Seat};
 use settings::ControlConfig;
 use tokens::{Claims, KeyError, TokenError, Tokens};
 use webhooks::Webhooks;
+
+/// Why the control plane could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error("metrics: {0}")]
+    Metrics(String),
+}
 
 /// The control plane: the registry, tokens, webhooks, metrics and the way to the media server. Clones are handles.
 #[derive(Clone)]
@@ -32,6 +47,7 @@ struct Inner {
     ids: Arc<Ids>,
     media: Arc<dyn Media>,
     counts: Arc<Counts>,
+    metrics: Metrics,
     hub: Mutex<Hub>,
 }
 
@@ -47,19 +63,19 @@ impl Control {
         config: ControlConfig,
         media: Arc<dyn Media>,
         events: tokio::sync::mpsc::Receiver<Event>,
-    ) -> Result<Control, KeyError> {
+    ) -> Result<Control, StartError> {
         let control = Control::new(config, media)?;
         tokio::spawn(control.clone().run(events));
         Ok(control)
     }
 
     /// Without the tasks that move it: a test gives events and time by hand.
-    fn new(config: ControlConfig, media: Arc<dyn Media>) -> Result<Control, KeyError> {
+    fn new(config: ControlConfig, media: Arc<dyn Media>) -> Result<Control, StartError> {
         let tokens = Arc::new(Tokens::new(config.keys.clone(), config.dev)?);
         let webhooks = match &config.webhooks {
             Some(webhooks) if !webhooks.urls.is_empty() => {
                 if !tokens.has_key(&webhooks.api_key) {
-                    return Err(KeyError::Unknown(webhooks.api_key.clone()));
+                    return Err(KeyError::Unknown(webhooks.api_key.clone()).into());
                 }
                 Webhooks::start(webhooks, &tokens)
             }
@@ -67,7 +83,8 @@ impl Control {
         };
         let (config, ids, counts) = (Arc::new(config), Arc::new(Ids::default()), Arc::new(Counts::default()));
         let hub = Hub::new(config.clone(), media.clone(), ids.clone(), webhooks, counts.clone());
-        let inner = Inner { config, tokens, ids, media, counts, hub: Mutex::new(hub) };
+        let metrics = Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?;
+        let inner = Inner { config, tokens, ids, media, counts, metrics, hub: Mutex::new(hub) };
         Ok(Control { inner: Arc::new(inner) })
     }
 
@@ -101,6 +118,24 @@ impl Control {
 
     pub fn media(&self) -> &dyn Media {
         &*self.inner.media
+    }
+
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// The server API, the REST API and the operator's pages; without `/`, which is the pages' or [`ops::root`].
+    pub fn router(&self) -> axum::Router {
+        axum::Router::new()
+            .merge(twirp::router())
+            .merge(rest::router())
+            .merge(ops::router())
+            .with_state(self.clone())
+    }
+
+    /// A link that opens the call page with this token, in the fragment so that it reaches neither logs nor referrers.
+    pub fn join_link(&self, token: &str) -> String {
+        format!("{}/#token={token}", self.config().public_url)
     }
 
     /// Numbers for the media server's objects.
