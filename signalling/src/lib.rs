@@ -1,1 +1,5 @@
-//! The LiveKit-compatible signalling protocol
+//! The LiveKit-compatible signalling protocol: v0 (`/rtc`, two peer connections) and v1 (`/rtc/v1`, one).
+//!
+//! [`session`] is what a participant's signalling means, as a value; the rest of the crate brings it messages and time.
+
+pub mod session;
