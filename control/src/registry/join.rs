@@ -286,6 +286,12 @@ impl Hub {
             self.remove(now, member, DisconnectReason::SignalClose, Some(Action::Reconnect));
         }
     }
+
+    pub fn connection_restored(&mut self, member: MemberId) {
+        if let Some(state) = self.members.get_mut(&member) {
+            state.detached = None;
+        }
+    }
 }
 
 pub(crate) fn member_permissions(permission: &proto::ParticipantPermission) -> MemberPermissions {

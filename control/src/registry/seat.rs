@@ -159,6 +159,12 @@ impl Seat {
         self.hub().connection_lost(Instant::now(), self.member);
     }
 
+    /// The session has taken up a new socket. `Control::attach` says so too, but a `connection_lost` about the old socket
+    /// may have come after it.
+    pub fn connection_restored(&self) {
+        self.hub().connection_restored(self.member);
+    }
+
     /// Shows a track to the room, or changes one that is shown (same `info.sid`): a backup codec, another mid.
     /// Checks the permission and the source. `Update` goes to all, `Published` to the others.
     pub fn publish(&self, info: proto::TrackInfo, media: Vec<MediaTrack>) -> Result<(), Refused> {
