@@ -77,8 +77,12 @@ impl<H: House> Session<H> {
         if self.hello.protocol == Protocol::Single {
             self.assign_carriers(&remote);
         }
-        let replies: Vec<Replied> =
-            remote.sections.iter().enumerate().map(|(at, section)| self.reply(at, section, &matched)).collect();
+        let replies: Vec<Replied> = remote
+            .sections
+            .iter()
+            .enumerate()
+            .map(|(at, section)| self.reply(at, section, &matched))
+            .collect();
 
         let (fingerprint, candidates) = (self.house.fingerprint(), self.house.candidates());
         let text = sdp::answer(peer.next_end(&fingerprint, &candidates), &remote, &replies, role);
@@ -94,12 +98,8 @@ impl<H: House> Session<H> {
         }
         self.start_carriers(transport, &remote, &replies);
 
-        let mid_to_track_id = self
-            .single
-            .carriers
-            .iter()
-            .map(|(mid, sid)| (mid.as_str().to_owned(), sid.clone()))
-            .collect();
+        let mid_to_track_id =
+            self.single.carriers.iter().map(|(mid, sid)| (mid.as_str().to_owned(), sid.clone())).collect();
         self.send(Message::Answer(proto::SessionDescription {
             r#type: "answer".to_owned(),
             sdp: text,
@@ -209,10 +209,13 @@ impl<H: House> Session<H> {
             self.subscribe.restart(&mut self.commands, &mut self.house, &sid);
         }
         for section in &remote.sections {
-            let (Some(mid), Some(kind), true) = (section.mid, section_kind(section), receives(section)) else {
+            let (Some(mid), Some(kind), true) = (section.mid, section_kind(section), receives(section))
+            else {
                 continue;
             };
-            if self.single.resting.contains(&mid) || self.single.carriers.iter().any(|(known, _)| *known == mid) {
+            if self.single.resting.contains(&mid)
+                || self.single.carriers.iter().any(|(known, _)| *known == mid)
+            {
                 continue;
             }
             let waiting = self.subscribe.waiting(kind, |sid| self.single.carrier(sid).is_some()).next();
@@ -303,8 +306,8 @@ impl<H: House> Session<H> {
     }
 
     fn waits_for_section(&self) -> bool {
-        [MediaKind::Audio, MediaKind::Video]
-            .into_iter()
-            .any(|kind| self.subscribe.waiting(kind, |sid| self.single.carrier(sid).is_some()).next().is_some())
+        [MediaKind::Audio, MediaKind::Video].into_iter().any(|kind| {
+            self.subscribe.waiting(kind, |sid| self.single.carrier(sid).is_some()).next().is_some()
+        })
     }
 }

@@ -111,7 +111,9 @@ impl<H: House> Session<H> {
         let (data_track, info) = self.data.own.remove(at);
         self.commands.push(Command::UnpublishDataTrack { data_track });
         match self.house.unpublish_data_track(data_track) {
-            Ok(_) | Err(Refused::Gone | Refused::NotFound | Refused::NotAllowed | Refused::LimitExceeded) => info,
+            Ok(_) | Err(Refused::Gone | Refused::NotFound | Refused::NotAllowed | Refused::LimitExceeded) => {
+                info
+            }
         }
     }
 

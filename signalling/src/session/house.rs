@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use chevet_control::media::Overloaded;
 use chevet_control::registry::{MediaTrack, Refused, Snapshot};
 use chevet_sfu_io::api::{
-    Candidate, Command, DataTrackId, Fingerprint, IceCredentials, MemberId, SubscriptionId, TrackId, TransportId,
+    Candidate, Command, DataTrackId, Fingerprint, IceCredentials, MemberId, SubscriptionId, TrackId,
+    TransportId,
 };
 use livekit_protocol as proto;
 
@@ -35,6 +36,8 @@ pub trait House {
     fn refresh_token(&self) -> Option<String>;
     fn set_active(&mut self);
     fn connection_lost(&mut self);
+    /// A new socket is attached. It may have come before the loss of the old one was noticed.
+    fn connection_restored(&mut self);
     fn may_publish(&self, source: proto::TrackSource) -> Result<(), Refused>;
     fn publish(&mut self, info: proto::TrackInfo, media: Vec<MediaTrack>) -> Result<(), Refused>;
     /// Replaces what is told about a published track.

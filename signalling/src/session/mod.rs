@@ -232,7 +232,9 @@ impl<H: House> Session<H> {
     fn notice(&mut self, now: Instant, notice: Notice) {
         match notice {
             Notice::Update(participants) => self.tell_participants(participants),
-            Notice::RoomUpdate(room) => self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(room) })),
+            Notice::RoomUpdate(room) => {
+                self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(room) }))
+            }
             Notice::Published(offered) => self.track_appeared(now, offered),
             Notice::Unpublished { track_sid, .. } => self.track_gone(now, &track_sid),
             Notice::Allowed { publisher_sid, track_sid, allowed } => {

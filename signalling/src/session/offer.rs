@@ -223,7 +223,8 @@ impl<H: House> Session<H> {
                     let receives =
                         answered.is_some_and(|answered| !answered.rejected && answered.direction.receives());
                     let has = |pt: u8| {
-                        answered.is_some_and(|answered| answered.payloads.iter().any(|payload| payload.pt == pt))
+                        answered
+                            .is_some_and(|answered| answered.payloads.iter().any(|payload| payload.pt == pt))
                     };
                     let payloads = section
                         .payloads
@@ -255,7 +256,8 @@ fn new_section(number: usize, kind: Option<MediaKind>) -> Option<OwnSection> {
 
 /// What the answer left of our extensions.
 fn settings(remote: &RemoteDescription) -> MediaSettings {
-    let mut settings = MediaSettings { mixed_extensions: remote.mixed_extensions, ..MediaSettings::default() };
+    let mut settings =
+        MediaSettings { mixed_extensions: remote.mixed_extensions, ..MediaSettings::default() };
     for section in remote.sections.iter().filter(|section| !section.rejected) {
         for agreed in &section.extensions {
             if !settings.extensions.iter().any(|(id, _)| *id == agreed.id) {

@@ -88,7 +88,11 @@ impl Peer {
     }
 
     /// Our end for the next description.
-    pub fn next_end<'a>(&'a mut self, fingerprint: &'a Fingerprint, candidates: &'a [Candidate]) -> LocalEnd<'a> {
+    pub fn next_end<'a>(
+        &'a mut self,
+        fingerprint: &'a Fingerprint,
+        candidates: &'a [Candidate],
+    ) -> LocalEnd<'a> {
         self.version = self.version.saturating_add(1);
         LocalEnd { ice: &self.local, fingerprint, candidates, session: self.origin, version: self.version }
     }

@@ -10,7 +10,8 @@ use proto::request_response::{Reason, Request};
 use proto::signal_response::Message;
 
 use super::values::{
-    codec_named, encrypted, info_kind, mime_type, opus_options, quality, quality_number, red_allowed, short_name,
+    codec_named, encrypted, info_kind, mime_type, opus_options, quality, quality_number, red_allowed,
+    short_name,
 };
 use super::{House, Session};
 
@@ -422,8 +423,7 @@ fn mirror_audio_features(info: &mut proto::TrackInfo) {
 /// The RTP streams of a section, lowest quality first.
 fn encodings(info: &proto::TrackInfo, section: &Section, kind: MediaKind) -> Vec<Encoding> {
     let sending = |rid: &Token| section.rids.iter().any(|known| known.id == *rid && known.sends);
-    let mut rids: Vec<Token> =
-        section.simulcast.iter().copied().filter(sending).take(LAYERS_MAX).collect();
+    let mut rids: Vec<Token> = section.simulcast.iter().copied().filter(sending).take(LAYERS_MAX).collect();
     if kind == MediaKind::Audio || rids.len() < 2 {
         let ssrc = section.sources().next();
         return vec![Encoding {
@@ -454,8 +454,9 @@ fn encodings(info: &proto::TrackInfo, section: &Section, kind: MediaKind) -> Vec
                 rid: Some(*rid),
                 ssrc: None,
                 rtx_ssrc: None,
-                quality: layer
-                    .map_or(by_place.get(place).copied().unwrap_or(Quality::High), |layer| quality(layer.quality)),
+                quality: layer.map_or(by_place.get(place).copied().unwrap_or(Quality::High), |layer| {
+                    quality(layer.quality)
+                }),
                 width: layer.map_or(0, |layer| layer.width),
                 height: layer.map_or(0, |layer| layer.height),
             }
@@ -475,7 +476,8 @@ fn complete(
     info.mid = mid.as_str().to_owned();
     info.mime_type = mime_type(codec).to_owned();
     info.simulcast = encodings.len() > 1;
-    let sdp_cid = section.msid.as_ref().map_or_else(String::new, |msid| msid.track.chars().take(NAME_MAX).collect());
+    let sdp_cid =
+        section.msid.as_ref().map_or_else(String::new, |msid| msid.track.chars().take(NAME_MAX).collect());
     if let Some(first) = info.codecs.first_mut() {
         first.mime_type = mime_type(codec).to_owned();
         first.mid = mid.as_str().to_owned();

@@ -52,7 +52,9 @@ impl<H: House> Session<H> {
                 self.wish(now, sids, request.subscribe);
             }
             Asked::TrackSetting(request) => self.track_settings(request),
-            Asked::Leave(_) => self.ended = Some(super::Ended { reason: proto::DisconnectReason::ClientInitiated }),
+            Asked::Leave(_) => {
+                self.ended = Some(super::Ended { reason: proto::DisconnectReason::ClientInitiated })
+            }
             #[allow(deprecated)]
             Asked::UpdateLayers(_) => {}
             Asked::SubscriptionPermission(permission) => self.house.set_subscription_permission(permission),
@@ -126,7 +128,9 @@ impl<H: House> Session<H> {
                 self.ended = Some(super::Ended { reason: proto::DisconnectReason::UnknownReason });
             }
             Scenario::Migration(_) => self.leave(proto::DisconnectReason::Migration, Action::Reconnect),
-            Scenario::ServerLeave(_) => self.leave(proto::DisconnectReason::ServerShutdown, Action::Reconnect),
+            Scenario::ServerLeave(_) => {
+                self.leave(proto::DisconnectReason::ServerShutdown, Action::Reconnect)
+            }
             Scenario::LeaveRequestFullReconnect(_) => {
                 self.leave(proto::DisconnectReason::UnknownReason, Action::Reconnect);
             }

@@ -41,6 +41,7 @@ impl<H: House> Session<H> {
             return;
         }
         self.attached = true;
+        self.house.connection_restored();
         self.outbox.clear();
         self.drop_socket = false;
         // Everything else of the first hello stands, v0 clients repeat it and v1 clients do not.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use chevet_control::registry::Offered;
 use chevet_sfu_io::api::{
-    Codec, Command, MediaKind, Quality, SubscriptionConfig, SubscriptionId, SubscriptionSettings, Token, TrackId,
-    TransportId,
+    Codec, Command, MediaKind, Quality, SubscriptionConfig, SubscriptionId, SubscriptionSettings, Token,
+    TrackId, TransportId,
 };
 use chevet_sfu_io::sdp::{AgreedPayload, Sender};
 use livekit_protocol as proto;
@@ -63,7 +63,10 @@ impl Subscribing {
         kind: MediaKind,
         placed: impl Fn(&str) -> bool + 'a,
     ) -> impl Iterator<Item = &'a str> + 'a {
-        self.downs.iter().filter(move |down| down.kind == kind && !placed(&down.sid)).map(|down| down.sid.as_str())
+        self.downs
+            .iter()
+            .filter(move |down| down.kind == kind && !placed(&down.sid))
+            .map(|down| down.sid.as_str())
     }
 
     /// The section of this track is lost; it begins again in another.
@@ -163,13 +166,8 @@ impl<H: House> Session<H> {
         if self.subscribe.due().is_none_or(|at| at > now) {
             return;
         }
-        let overdue: Vec<String> = self
-            .subscribe
-            .missing
-            .iter()
-            .filter(|(_, at)| **at <= now)
-            .map(|(sid, _)| sid.clone())
-            .collect();
+        let overdue: Vec<String> =
+            self.subscribe.missing.iter().filter(|(_, at)| **at <= now).map(|(sid, _)| sid.clone()).collect();
         for track_sid in overdue {
             self.subscribe.missing.remove(&track_sid);
             let err = proto::SubscriptionError::SeTrackNotfound as i32;
@@ -231,9 +229,10 @@ impl<H: House> Session<H> {
     /// Begins or ends the subscription of a track, as permissions and wishes have it now.
     fn evaluate(&mut self, now: Instant, sid: &str) {
         let present = self.subscribe.downs.iter().any(|down| down.sid == sid);
-        let wanted = self.subscribe.tracks.get(sid).filter(|offered| {
-            offered.allowed && self.wishes(sid) && !self.subscribe.unusable.contains(sid)
-        });
+        let wanted =
+            self.subscribe.tracks.get(sid).filter(|offered| {
+                offered.allowed && self.wishes(sid) && !self.subscribe.unusable.contains(sid)
+            });
         match wanted.cloned().filter(|_| self.house.permission().can_subscribe) {
             Some(offered) if !present => self.add_down(now, &offered),
             None if present => self.drop_down(now, sid),
@@ -259,10 +258,12 @@ impl<H: House> Session<H> {
         };
         if kind == MediaKind::Video {
             // Two of 32 random bits may be alike, and RTP could not tell them apart.
-            down.rtx_ssrc = Some(ssrc).map(|taken| loop {
-                let other = self.new_ssrc();
-                if other != taken {
-                    break other;
+            down.rtx_ssrc = Some(ssrc).map(|taken| {
+                loop {
+                    let other = self.new_ssrc();
+                    if other != taken {
+                        break other;
+                    }
                 }
             });
         }
@@ -343,7 +344,8 @@ impl<H: House> Session<H> {
         down.active = true;
         let (subscription, track) = (down.subscription, down.track);
         let rtx_ssrc = down.rtx_ssrc.filter(|_| usable.iter().any(|payload| payload.rtx.is_some()));
-        let config = SubscriptionConfig { transport, track, mid, ssrc: down.ssrc, rtx_ssrc, payloads: usable };
+        let config =
+            SubscriptionConfig { transport, track, mid, ssrc: down.ssrc, rtx_ssrc, payloads: usable };
         let video = down.kind == MediaKind::Video;
         self.commands.push(Command::Subscribe { subscription, config });
         // A client that adapts to what is visible will say soon what it needs; until then the least.
@@ -369,6 +371,9 @@ impl<H: House> Session<H> {
         self.single.release(sid);
         self.subscribe.unusable.insert(sid.to_owned());
         let err = proto::SubscriptionError::SeCodecUnsupported as i32;
-        self.send(Message::SubscriptionResponse(proto::SubscriptionResponse { track_sid: sid.to_owned(), err }));
+        self.send(Message::SubscriptionResponse(proto::SubscriptionResponse {
+            track_sid: sid.to_owned(),
+            err,
+        }));
     }
 }
