@@ -6,6 +6,9 @@
 
 pub mod api;
 pub mod engine;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod policy;
 mod room;
 pub mod stream;

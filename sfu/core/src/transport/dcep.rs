@@ -49,13 +49,13 @@ impl Channel {
 
 /// RFC 8832 5.1, "Channel Type" with "Reliability Parameter".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reliability {
+pub(crate) struct Reliability {
     pub unordered: bool,
     pub limit: Limit,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Limit {
+pub(crate) enum Limit {
     None,
     Retransmissions(u32),
     Milliseconds(u32),
@@ -85,7 +85,7 @@ impl Reliability {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Message {
+pub(crate) enum Message {
     /// `channel` is None for a label that means nothing to us.
     Open {
         channel: Option<Channel>,
@@ -98,7 +98,7 @@ const DATA_CHANNEL_ACK: u8 = 0x02;
 const DATA_CHANNEL_OPEN: u8 = 0x03;
 
 /// None for anything that RFC 8832 does not describe.
-pub(super) fn parse(message: &[u8]) -> Option<Message> {
+pub(crate) fn parse(message: &[u8]) -> Option<Message> {
     let (&kind, rest) = message.split_first()?;
     match kind {
         DATA_CHANNEL_ACK => Some(Message::Ack),
@@ -116,11 +116,11 @@ pub(super) fn parse(message: &[u8]) -> Option<Message> {
     }
 }
 
-pub(super) fn ack() -> Bytes {
+pub(crate) fn ack() -> Bytes {
     Bytes::from_static(&[DATA_CHANNEL_ACK])
 }
 
-pub(super) fn open(channel: Channel) -> Bytes {
+pub(crate) fn open(channel: Channel) -> Bytes {
     let label = channel.label().as_bytes();
     let (channel_type, parameter) = channel.reliability().to_wire();
     let mut message = BytesMut::with_capacity(12 + label.len());

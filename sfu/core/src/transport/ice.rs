@@ -1,7 +1,5 @@
 //! The lite side of ICE (RFC 8445 2.5, 7.3): answers checks, follows nominations, sends none of its own.
 
-use std::time::Instant;
-
 use crate::api::{IceCredentials, Path};
 use crate::wire::stun::{self, BindingRequest, ErrorCode, IceRole, StunError, Unverified};
 
@@ -77,7 +75,7 @@ impl IceLite {
     }
 
     /// A STUN message came over `path`; the answer, if there is to be one, is appended to `reply`.
-    pub fn on_request(&mut self, _now: Instant, path: Path, bytes: &[u8], reply: &mut Vec<u8>) -> IceOutcome {
+    pub fn on_request(&mut self, path: Path, bytes: &[u8], reply: &mut Vec<u8>) -> IceOutcome {
         match self.verify(path, bytes, reply) {
             Ok(request) => IceOutcome::Answered { nominated: self.follow(path, &request) },
             Err(rejection) => IceOutcome::Rejected(rejection),
@@ -178,7 +176,7 @@ mod tests {
         fn check(&mut self, port: u16, attributes: &[(u16, &[u8])]) -> IceOutcome {
             let bytes = request(&format!("{}:client", self.ours.ufrag), &self.ours.pwd, attributes);
             self.reply.clear();
-            self.ice.on_request(Instant::now(), path(port), &bytes, &mut self.reply)
+            self.ice.on_request(path(port), &bytes, &mut self.reply)
         }
 
         /// Class and method of the answer.

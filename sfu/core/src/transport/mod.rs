@@ -3,7 +3,7 @@
 //! A [`Transport`] owns the slow half of a peer connection and hands out the SRTP contexts for the fast half. Every call
 //! that may produce datagrams takes an [`Outbox`]; the caller sends what is in it.
 
-mod dcep;
+pub(crate) mod dcep;
 mod dtls;
 pub mod ice;
 mod sctp;
@@ -208,7 +208,7 @@ impl Transport {
             return StunOutcome::Ignored;
         }
         self.reply.clear();
-        let outcome = self.ice.on_request(now, path, bytes, &mut self.reply);
+        let outcome = self.ice.on_request(path, bytes, &mut self.reply);
         if !self.reply.is_empty() {
             out.push(path, &self.reply);
         }

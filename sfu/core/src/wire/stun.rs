@@ -267,21 +267,30 @@ pub fn write_error(
     finish(message, pwd, out);
 }
 
+/// A request as a full agent sends it: for tests and load generators, the server sends none.
+pub fn write_request(
+    transaction_id: [u8; 12],
+    username: &str,
+    pwd: &str,
+    attributes: &[(u16, &[u8])],
+) -> Vec<u8> {
+    let mut message = begin(BINDING_REQUEST, transaction_id);
+    message.add(ATTR_USERNAME, username.as_bytes());
+    for (kind, value) in attributes {
+        message.add(AttrType(*kind), value);
+    }
+    let mut out = Vec::new();
+    finish(message, Some(pwd), &mut out);
+    out
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A request as a full agent would send it.
     pub(crate) fn request(username: &str, pwd: &str, attributes: &[(u16, &[u8])]) -> Vec<u8> {
-        let mut message = begin(BINDING_REQUEST, [7; 12]);
-        message.add(ATTR_USERNAME, username.as_bytes());
-        for (kind, value) in attributes {
-            message.add(AttrType(*kind), value);
-        }
-        let mut out = Vec::new();
-        finish(message, Some(pwd), &mut out);
-        out
+        write_request([7; 12], username, pwd, attributes)
     }
 
     pub(crate) const PRIORITY: (u16, &[u8]) = (0x0024, &[0x6e, 0, 1, 0xff]);

@@ -154,9 +154,8 @@ fn read(packet_type: u8, count: u8, body: &[u8]) -> Option<Rtcp<'_>> {
                     let ssrc_count = usize::from(u8_at(body, 12)?);
                     let (exponent, mantissa) = (u8_at(body, 13)? >> 2, u32_at(body, 12)? & 0x3_ffff);
                     // 18 bits shifted by up to 63: what does not fit is "as much as you like".
-                    let bitrate = u64::from(mantissa)
-                        .checked_mul(1u64.checked_shl(u32::from(exponent)).unwrap_or(u64::MAX))
-                        .unwrap_or(u64::MAX);
+                    let scale = 1u64.checked_shl(u32::from(exponent)).unwrap_or(u64::MAX);
+                    let bitrate = u64::from(mantissa).saturating_mul(scale);
                     Some(Rtcp::Remb { sender, bitrate, ssrcs: Ssrcs::new(body.get(16..)?, ssrc_count) })
                 }
                 _ => None,
