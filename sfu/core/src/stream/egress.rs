@@ -24,7 +24,7 @@ mod log;
 mod report;
 mod write;
 
-pub use report::{ReceiverView, Resend, SenderInfo};
+pub use report::{ReceiverView, Resend};
 pub use write::{ExtensionIds, Written, pad};
 
 /// A jump of the source's numbers larger than this is closed instead of shown to the subscriber as loss.

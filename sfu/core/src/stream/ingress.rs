@@ -4,13 +4,14 @@ use std::time::{Duration, Instant};
 
 use crate::api::{Codec, MediaKind};
 use crate::wire::codec;
+use crate::wire::rtcp::ReportBlock;
 use crate::wire::rtp::{RtpHeader, padding_len};
 use crate::wire::sequence::nearest;
 
 use super::clock::{SenderClock, ntp_middle, ticks, to_short_ntp};
 use super::nack::NackGenerator;
 use super::ring::{PacketMeta, PacketRing, StoredPacket};
-use super::statistics::{RateMeter, Reception, ReportBlock};
+use super::statistics::{RateMeter, Reception};
 
 /// A stream that was silent for this long does not arrive. Screen shares may send one frame a second.
 const SILENCE: Duration = Duration::from_millis(2500);
@@ -325,7 +326,7 @@ impl Ingress {
     /// For a receiver report, `None` before the first packet. Each call begins a new interval of the fraction lost.
     pub fn report_block(&mut self, now: Instant) -> Option<ReportBlock> {
         let highest = self.highest?;
-        let (last_sender_report, delay_since_last) = match self.clock {
+        let (last_sr, delay_since_sr) = match self.clock {
             None => (0, 0),
             Some(clock) => {
                 (ntp_middle(clock.ntp), to_short_ntp(now.saturating_duration_since(clock.arrival)))
@@ -337,8 +338,8 @@ impl Ingress {
             cumulative_lost: i32::try_from(self.reception.lost()).unwrap_or(i32::MAX).min(0x7f_ffff),
             highest_sequence: highest as u32,
             jitter: self.reception.jitter(),
-            last_sender_report,
-            delay_since_last,
+            last_sr,
+            delay_since_sr,
         })
     }
 

@@ -16,7 +16,6 @@ pub use clock::{Clocks, SenderClock};
 pub use egress::{Egress, ExtensionIds, Forward, Resend, Written, pad};
 pub use ingress::{Accepted, Ingress};
 pub use ring::{PacketRing, StoredPacket};
-pub use statistics::ReportBlock;
 pub use twcc::ArrivalRecorder;
 
 /// Encodings of one track. Simulcast has three.

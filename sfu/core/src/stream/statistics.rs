@@ -2,24 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-/// A reception report block (RFC 3550 6.4.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ReportBlock {
-    pub ssrc: u32,
-    /// In 1/256, since the previous report.
-    pub fraction_lost: u8,
-    /// 24 bits, signed.
-    pub cumulative_lost: i32,
-    /// The cycles in the upper half.
-    pub highest_sequence: u32,
-    /// In ticks of the RTP clock.
-    pub jitter: u32,
-    /// Middle 32 bits of the NTP time of the last sender report, 0 without one.
-    pub last_sender_report: u32,
-    /// Since that report came in, in 1/65,536 s.
-    pub delay_since_last: u32,
-}
-
 /// Counts of one received stream. Retransmissions come on their own SSRC and are not counted as received here
 /// (RFC 4588 4): the loss is the network's, which is what the sender's bandwidth estimate wants to know.
 #[derive(Clone, Debug, Default)]

@@ -124,6 +124,22 @@ pub struct DataCounters {
     pub replayed: u64,
 }
 
+impl DataCounters {
+    /// What senders should not have sent.
+    pub fn rejected(&self) -> u64 {
+        self.malformed + self.not_permitted + self.not_forwarded + self.unknown_data_track
+    }
+
+    /// What receivers could not take in time.
+    pub fn overflowed(&self) -> u64 {
+        self.dropped_lossy
+            + self.dropped_data_track
+            + self.dropped_slow
+            + self.dropped_pending
+            + self.dropped_too_long
+    }
+}
+
 #[derive(Default)]
 struct Sender {
     last_sequence: u32,
@@ -162,6 +178,11 @@ impl DataRouter {
     /// Waits for somebody.
     pub fn is_held(&self, member: MemberId) -> bool {
         self.senders.get(&member).is_some_and(|sender| !sender.waits_for.is_empty())
+    }
+
+    /// Somebody waits for a receiver to drain: `on_deadline` is wanted soon.
+    pub fn is_waiting(&self) -> bool {
+        self.receivers.values().any(Receiver::is_over)
     }
 
     /// A message that a member sent on one of its channels.
@@ -417,12 +438,11 @@ impl DataRouter {
             count(&mut self.counters.dropped_slow);
             return;
         }
-        let mut cut = self.observe(now, member, members, events);
+        let cut = self.observe(now, member, members, events);
         let after = members.buffered(member, Channel::Reliable).saturating_add(packet.message.len());
         if after > self.limits.reliable_hard {
             if !cut {
                 self.cut_off(member, members, events);
-                cut = true;
             }
             // The cut may have ended this stream already.
             self.end_stream(packet, member, members, events);

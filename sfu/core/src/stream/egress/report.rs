@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::stream::Clocks;
 use crate::stream::clock::{from_short_ntp, ntp_middle};
-use crate::stream::statistics::ReportBlock;
+use crate::wire::rtcp::{ReportBlock, SenderInfo};
 use crate::wire::sequence::nearest;
 
 use super::log::Found;
@@ -15,18 +15,6 @@ const REPORTS_REMEMBERED: usize = 4;
 /// Retransmissions remembered, so that a request that crosses the answer is not answered again.
 const RESENT_REMEMBERED: usize = 16;
 const FIRST_RTT: Duration = Duration::from_millis(60);
-
-/// The sender's part of a sender report (RFC 3550 6.4.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SenderInfo {
-    pub ssrc: u32,
-    /// The publisher's clock, which all of its streams share: so receivers align them.
-    pub ntp: u64,
-    /// In the subscriber's timestamps.
-    pub rtp: u32,
-    pub packets: u32,
-    pub octets: u32,
-}
 
 /// The stream as its receiver sees it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -149,7 +137,7 @@ impl Egress {
         }
         self.reports.sent_next = self.reports.sent_next.wrapping_add(1);
         Some(SenderInfo {
-            ssrc: self.ssrc,
+            // The publisher's clock, which all of its streams share: so receivers align them.
             ntp,
             rtp: rtp.wrapping_add(self.log.open.timestamp_delta),
             packets: self.packets as u32,
@@ -165,12 +153,12 @@ impl Egress {
         view.cumulative_lost = block.cumulative_lost;
         view.jitter = block.jitter;
         view.reported = Some(now);
-        let echoed = self.reports.sent.iter().flatten().find(|(lsr, _)| *lsr == block.last_sender_report);
+        let echoed = self.reports.sent.iter().flatten().find(|(lsr, _)| *lsr == block.last_sr);
         if let Some((_, sent)) = echoed
-            && block.last_sender_report != 0
+            && block.last_sr != 0
         {
             let elapsed = now.saturating_duration_since(*sent);
-            view.rtt = elapsed.checked_sub(from_short_ntp(block.delay_since_last)).or(view.rtt);
+            view.rtt = elapsed.checked_sub(from_short_ntp(block.delay_since_sr)).or(view.rtt);
         }
     }
 

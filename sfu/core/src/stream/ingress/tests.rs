@@ -188,8 +188,8 @@ fn the_report_block_answers_the_sender_report() {
     receive(&mut ingress, start, 70_000);
     ingress.on_sender_report(start, 0x0123_4567_89ab_cdef, 5);
     let block = ingress.report_block(start + ms(500)).unwrap();
-    assert_eq!(block.last_sender_report, 0x4567_89ab);
-    assert_eq!(block.delay_since_last, 32_768);
+    assert_eq!(block.last_sr, 0x4567_89ab);
+    assert_eq!(block.delay_since_sr, 32_768);
     assert_eq!((block.highest_sequence, block.ssrc), (70_000, MEDIA));
 }
 

@@ -1,0 +1,138 @@
+//! Data messages between the transports and the room's router.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use crate::api::{Event, MemberId};
+use crate::engine::Engine;
+use crate::room::data::{DataEvent, DataPeers, DataRouter, View};
+use crate::room::{Member, Peer};
+use crate::transport::{Channel, NotSent};
+
+/// The members of one room as its data router sees them.
+pub(super) struct Members<'a> {
+    now: Instant,
+    room: &'a [usize],
+    members: &'a Slab<Member>,
+    member_ids: &'a std::collections::HashMap<MemberId, usize>,
+    peers: &'a mut Slab<Peer>,
+    /// Peers that got something to send, or may be read again.
+    stirred: &'a mut Vec<usize>,
+}
+
+impl Members<'_> {
+    fn member(&self, id: MemberId) -> Option<&Member> {
+        self.members.get(*self.member_ids.get(&id)?)
+    }
+
+    fn downstream(&self, id: MemberId) -> Option<&Peer> {
+        self.peers.get(self.member(id)?.downstream?)
+    }
+}
+
+fn view(member: &Member) -> View<'_> {
+    View {
+        id: member.id,
+        identity: &member.config.identity,
+        sid: &member.config.sid,
+        permissions: member.config.permissions,
+    }
+}
+
+impl DataPeers for Members<'_> {
+    fn at(&self, position: usize) -> Option<View<'_>> {
+        self.members.get(*self.room.get(position)?).map(view)
+    }
+
+    fn find(&self, member: MemberId) -> Option<View<'_>> {
+        self.member(member).map(view)
+    }
+
+    fn is_open(&self, member: MemberId, channel: Channel) -> bool {
+        self.downstream(member).is_some_and(|peer| peer.transport.is_open(channel))
+    }
+
+    fn buffered(&self, member: MemberId, channel: Channel) -> usize {
+        self.downstream(member).map_or(0, |peer| peer.transport.buffered(channel))
+    }
+
+    fn send(&mut self, member: MemberId, channel: Channel, message: &Bytes) -> Result<(), NotSent> {
+        let index = self.member(member).and_then(|member| member.downstream).ok_or(NotSent::NotOpen)?;
+        let peer = self.peers.get_mut(index).ok_or(NotSent::NotOpen)?;
+        peer.transport.send_message(channel, message)?;
+        if !self.stirred.contains(&index) {
+            self.stirred.push(index);
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, member: MemberId, hold: bool) {
+        let Some(&member) = self.member_ids.get(&member) else { return };
+        let Some(member) = self.members.get(member) else { return };
+        for &index in &member.peers {
+            let Some(peer) = self.peers.get_mut(index) else { continue };
+            peer.transport.hold_reliable(self.now, hold);
+            if !self.stirred.contains(&index) {
+                self.stirred.push(index);
+            }
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn read_messages(&mut self, now: Instant, index: usize) {
+        while let Some((channel, message)) =
+            self.world.peers.get_mut(index).and_then(|peer| peer.transport.poll_message(now))
+        {
+            self.counters.data_messages_received += 1;
+            let Some(member) = self.world.peers.get(index).map(|peer| peer.member) else { return };
+            let Some(id) = self.world.members.get(member).map(|member| member.id) else { return };
+            self.route(now, member, |router, members, events| {
+                router.on_message(now, id, channel, &message, members, events);
+            });
+        }
+    }
+
+    /// Lets the data router of a member's room work, and takes what it says.
+    pub(super) fn route(
+        &mut self,
+        now: Instant,
+        member: usize,
+        work: impl FnOnce(&mut DataRouter, &mut Members<'_>, &mut Vec<DataEvent>),
+    ) {
+        if let Some(room) = self.world.members.get(member).map(|member| member.room) {
+            self.route_room(now, room, work);
+        }
+    }
+
+    pub(super) fn route_room(
+        &mut self,
+        now: Instant,
+        room: usize,
+        work: impl FnOnce(&mut DataRouter, &mut Members<'_>, &mut Vec<DataEvent>),
+    ) {
+        let world = &mut self.world;
+        let Some(room) = world.rooms.get_mut(room) else { return };
+        let mut members = Members {
+            now,
+            room: &room.members,
+            members: &world.members,
+            member_ids: &world.member_ids,
+            peers: &mut world.peers,
+            stirred: &mut self.stirred,
+        };
+        let before = room.router.counters();
+        work(&mut room.router, &mut members, &mut self.data_events);
+        let after = room.router.counters();
+        let drops = &mut self.counters.drops;
+        self.counters.data_messages_sent += after.forwarded - before.forwarded;
+        drops.data_rejected += after.rejected() - before.rejected();
+        drops.data_overflow += after.overflowed() - before.overflowed();
+        for event in std::mem::take(&mut self.data_events) {
+            let DataEvent::SlowReceiver { member, sender, streams } = event;
+            self.tell(Event::SlowReceiver { member, sender, streams });
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What leaves the engine: datagrams packed one behind the other, in runs that one GSO message can carry.
+
+use crate::api::Path;
+
+/// No datagram is longer: an Ethernet frame's worth.
+pub const MAX_DATAGRAM: usize = 1500;
+/// The arena is handed over when a datagram of full size might not fit any more. 256 KiB stay in the L2 cache.
+const ARENA: usize = 256 * 1024;
+/// Runs a batch may hold: one sendmmsg call's worth.
+const MAX_RUNS: usize = 64;
+/// The kernel takes at most 64 segments and 64 KiB in one GSO message.
+const MAX_SEGMENTS: usize = 60;
+const MAX_RUN_BYTES: usize = 60_000;
+
+/// Datagrams to send. A run goes to one address; a run longer than its segment is sent as several datagrams of
+/// `segment` bytes, the last one possibly shorter (UDP GSO).
+#[derive(Debug)]
+pub struct Outbound {
+    bytes: Vec<u8>,
+    used: usize,
+    runs: Vec<Run>,
+    /// The last run may still grow.
+    open: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub path: Path,
+    pub start: usize,
+    pub len: usize,
+    pub segment: usize,
+}
+
+/// Where the engine's datagrams go: the sockets, or the simulated network of the tests. Sending never fails as far as
+/// the engine can tell; losses are the sender's to count.
+pub trait Transmit {
+    fn send(&mut self, outbound: &Outbound);
+}
+
+impl Default for Outbound {
+    fn default() -> Self {
+        Outbound { bytes: vec![0; ARENA], used: 0, runs: Vec::with_capacity(MAX_RUNS), open: false }
+    }
+}
+
+impl Outbound {
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The bytes of one of the runs.
+    pub fn bytes_of(&self, run: &Run) -> &[u8] {
+        self.bytes.get(run.start..run.start.saturating_add(run.len)).unwrap_or(&[])
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes.len() - self.used < MAX_DATAGRAM || self.runs.len() >= MAX_RUNS
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.used = 0;
+        self.runs.clear();
+        self.open = false;
+    }
+
+    /// Room for one datagram, where the next `commit` takes it from.
+    pub(crate) fn slot(&mut self) -> &mut [u8] {
+        let end = self.bytes.len().min(self.used + MAX_DATAGRAM);
+        self.bytes.get_mut(self.used..end).unwrap_or(&mut [])
+    }
+
+    /// The length that a datagram must have to join the open run to this path, and whether a shorter one may end it.
+    pub(crate) fn open_segment(&self, path: Path) -> Option<usize> {
+        let run = self.runs.last().filter(|run| self.open && run.path == path)?;
+        let fits = run.len / run.segment.max(1) < MAX_SEGMENTS && run.len + run.segment <= MAX_RUN_BYTES;
+        fits.then_some(run.segment)
+    }
+
+    /// Takes the first `len` bytes of the slot as a datagram; it joins the open run if it can.
+    pub(crate) fn commit(&mut self, path: Path, len: usize) {
+        match self.open_segment(path) {
+            Some(segment) if len <= segment => {
+                if let Some(run) = self.runs.last_mut() {
+                    run.len += len;
+                }
+                self.open = len == segment;
+            }
+            _ => {
+                self.runs.push(Run { path, start: self.used, len, segment: len });
+                self.open = true;
+            }
+        }
+        self.used += len;
+    }
+
+    /// A datagram of the slow paths, sent as it is. Longer ones than `MAX_DATAGRAM` are refused.
+    pub(crate) fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
+        self.open = false;
+        let Some(slot) = self.slot().get_mut(..datagram.len()) else { return false };
+        slot.copy_from_slice(datagram);
+        self.commit(path, datagram.len());
+        self.open = false;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(port: u16) -> Path {
+        Path { remote: ([127, 0, 0, 1], port).into(), tcp: 0 }
+    }
+
+    fn commit(out: &mut Outbound, port: u16, len: usize) {
+        out.slot()[..len].fill(len as u8);
+        out.commit(path(port), len);
+    }
+
+    #[test]
+    fn equal_datagrams_to_one_address_form_a_run_that_a_shorter_one_ends() {
+        let mut out = Outbound::default();
+        for len in [900, 900, 400, 400] {
+            commit(&mut out, 1, len);
+        }
+        let lens: Vec<_> = out.runs().iter().map(|run| (run.segment, run.len)).collect();
+        assert_eq!(lens, [(900, 2200), (400, 400)]);
+    }
+
+    #[test]
+    fn another_address_or_a_longer_datagram_begins_a_run() {
+        let mut out = Outbound::default();
+        commit(&mut out, 1, 500);
+        commit(&mut out, 2, 500);
+        commit(&mut out, 2, 501);
+        assert_eq!(out.runs().len(), 3);
+        assert_eq!(out.bytes_of(&out.runs()[2]), &[245u8; 501][..]);
+    }
+
+    #[test]
+    fn a_run_stays_within_what_the_kernel_takes() {
+        let mut out = Outbound::default();
+        for _ in 0..150 {
+            commit(&mut out, 1, 1200);
+        }
+        assert!(out.runs().iter().all(|run| run.len <= 64_000 && run.len / run.segment <= 64));
+        assert_eq!(out.runs().iter().map(|run| run.len).sum::<usize>(), 150 * 1200);
+    }
+
+    #[test]
+    fn a_datagram_longer_than_a_frame_is_refused() {
+        let mut out = Outbound::default();
+        assert!(!out.push(path(1), &[0; MAX_DATAGRAM + 1]));
+        assert!(out.is_empty());
+    }
+}
