@@ -605,6 +605,8 @@ pub enum LayerReason {
     Disabled,
     /// The publisher muted it.
     Muted,
+    /// The subscriber's transport is not up yet.
+    NotConnected,
     /// The quality asked for.
     AsAsked,
     /// The smallest encoding that fills the place where it is shown.

@@ -149,16 +149,16 @@ impl Engine {
         self.scratch.resends = resends;
     }
 
-    /// NACKs, key-frame requests and transport feedback that a publisher is owed now. True while more will be owed
-    /// without anything arriving.
-    pub(super) fn answer_publisher(&mut self, now: Instant, index: usize) -> bool {
+    /// Sends the NACKs, key-frame requests and transport feedback that a publisher is owed now. Returns when it will
+    /// be owed a repeated NACK even if nothing arrives.
+    pub(super) fn answer_publisher(&mut self, now: Instant, index: usize) -> Option<Instant> {
         let Engine { world, scratch, counters, outbox, .. } = self;
         let World { peers, tracks, .. } = world;
-        let Some(peer) = peers.get_mut(index) else { return false };
+        let peer = peers.get_mut(index)?;
         if !peer.connected {
-            return false;
+            return None;
         }
-        let mut busy = false;
+        let mut next: Option<Instant> = None;
         scratch.compound.clear();
         for &track in &peer.tracks {
             let Some(track) = tracks.get_mut(track) else { continue };
@@ -171,7 +171,7 @@ impl Engine {
                     write_nack(&mut scratch.compound, OUR_SSRC, ingress.ssrc(), &scratch.sequences);
                     counters.nacks_sent += 1;
                 }
-                busy |= ingress.next_deadline().is_some();
+                next = next.into_iter().chain(ingress.next_deadline()).min();
                 if video {
                     if ingress.needs_key_frame() {
                         layer.key_frames.want();
@@ -191,9 +191,8 @@ impl Engine {
                 break;
             }
         }
-        busy |= peer.arrivals.next_deadline().is_some();
         send_compound(peer, &mut scratch.compound, outbox);
-        busy
+        next
     }
 
     /// Sender reports for what a peer receives, receiver reports for what it sends.

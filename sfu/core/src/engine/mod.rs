@@ -171,6 +171,7 @@ impl Engine {
             && let Some(peer) = self.world.peers.get_mut(index)
         {
             peer.paths.retain(|known| *known != path);
+            peer.transport.on_path_closed(path);
         }
     }
 

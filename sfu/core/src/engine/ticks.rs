@@ -8,7 +8,7 @@ use crate::policy::layers::{self, EncodingState};
 use crate::policy::quality::{Observation, verdict};
 use crate::policy::speakers::INTERVAL_MS;
 
-/// While a publisher owes us packets, or we owe feedback.
+/// The shortest time between two looks: while a publisher owes us packets, or a sender of data waits.
 const BUSY: Duration = Duration::from_millis(20);
 /// Otherwise. Also the step of all slower rhythms.
 const CALM: Duration = Duration::from_millis(100);
@@ -61,22 +61,26 @@ impl Engine {
 
     fn tick<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
         let step = now >= self.ticks.next_step;
-        let mut busy = false;
+        let mut next = None;
         let peers: usize = self.world.peers.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
         for index in 0..peers {
-            busy |= self.answer_publisher(now, index);
+            next = earlier(next, self.answer_publisher(now, index));
             if step && index % PHASES == self.ticks.steps as usize % PHASES {
                 self.report_to(now, index);
             }
         }
-        busy |= self.look_after_data(now, step);
+        if self.look_after_data(now, step) {
+            next = earlier(next, Some(now + BUSY));
+        }
         if step {
             self.step(now);
             self.ticks.steps += 1;
             self.ticks.next_step = now + CALM;
         }
         self.flush_dirty(now, tx);
-        self.ticks.next = if busy { now + BUSY } else { self.ticks.next_step };
+        // Repairs wait for their moment, but not so exactly that each would wake the worker.
+        let next = next.map_or(self.ticks.next_step, |next| next.max(now + BUSY));
+        self.ticks.next = next.min(self.ticks.next_step);
     }
 
     /// True while a sender waits for a receiver.
@@ -151,7 +155,10 @@ impl Engine {
         let Some(subscription) = self.world.subscriptions.get_mut(subscription) else { return };
         let Some(track) = self.world.tracks.get_mut(subscription.track) else { return };
         let muted = track.config.muted && track.config.codec.kind() == MediaKind::Video;
+        // A key frame that nobody receives would pass the gate for nothing.
+        let connected = self.world.peers.get(subscription.peer).is_some_and(|peer| peer.connected);
         let (target, reason) = layers::choose(states, &subscription.settings, muted);
+        let (target, reason) = if connected { (target, reason) } else { (None, LayerReason::NotConnected) };
         subscription.target = target;
         subscription.egress.set_target(target);
         // Rates are measured on the encoding that is forwarded.
@@ -303,6 +310,10 @@ impl Engine {
         }
         connected.then_some(seen)
     }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    a.into_iter().chain(b).min()
 }
 
 fn max_of(a: Option<f32>, b: Option<f32>) -> Option<f32> {
