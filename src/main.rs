@@ -1,1 +1,57 @@
-fn main() {}
+//! The program: reads the settings, starts the media server, the control plane and the doors, stops them in order.
+
+mod cli;
+mod links;
+mod logging;
+mod pages;
+mod secrets;
+mod serve;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use chevet_config::{EXAMPLE, Loaded, Sources, effective};
+use clap::Parser;
+
+use cli::{Cli, Command, Settings, TokenRequest};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve { settings, demo } => load(&settings).and_then(|loaded| serve::run(loaded, demo)),
+        Command::Config { example: true, .. } => {
+            print!("{EXAMPLE}");
+            Ok(())
+        }
+        Command::Config { settings, .. } => load(&settings).map(|loaded| {
+            print!("{}", effective(&loaded));
+            warn(&loaded);
+        }),
+        Command::Token { settings, request } => load(&settings).and_then(|loaded| token(&loaded, &request)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chevet: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn load(settings: &Settings) -> anyhow::Result<Loaded> {
+    Ok(Sources::of_process(settings.dev, settings.config.clone()).load()?)
+}
+
+fn warn(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        eprintln!("chevet: warning: {warning}");
+    }
+}
+
+fn token(loaded: &Loaded, request: &TokenRequest) -> anyhow::Result<()> {
+    let config = &loaded.config;
+    let tokens = links::signer(&secrets::keys(config)?, config.dev)?;
+    let token = links::token(&tokens, request)?;
+    let base = links::base_url(config, SocketAddr::new(config.server.bind, config.server.port));
+    println!("token  {token}\nlink   {}", links::join_link(&base, &token));
+    Ok(())
+}

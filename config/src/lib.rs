@@ -22,7 +22,7 @@ use std::time::Duration;
 pub use problem::{ConfigError, Problem};
 pub use read::{Loaded, Origin, Sources};
 pub use show::effective;
-pub use units::Size;
+pub use units::{Size, duration};
 
 use value::Setting;
 

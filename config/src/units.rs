@@ -37,7 +37,8 @@ pub(crate) const SIZE_ALLOWED: &str = "a whole number with its unit (B, KiB, MiB
 const DURATIONS_MS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 const SIZES_BYTES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+/// Reads `"500ms"`, `"5s"`, `"30m"`, `"6h"`.
+pub fn duration(text: &str) -> Option<Duration> {
     parse(text, &DURATIONS_MS).map(Duration::from_millis)
 }
 
@@ -82,7 +83,7 @@ mod tests {
         for text in
             ["", "5", "s", "5 parsecs", "-5s", "1.5s", "5S", "99999999999999999999s", "18446744073709551615h"]
         {
-            assert_eq!(parse_duration(text), None, "{text}");
+            assert_eq!(duration(text), None, "{text}");
         }
         for text in ["", "5", "KiB", "64kb", "64 kB", "20000000000GiB"] {
             assert_eq!(parse_size(text), None, "{text}");
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_space_before_the_unit_is_allowed() {
-        assert_eq!(parse_duration(" 5 m "), Some(Duration::from_secs(300)));
+        assert_eq!(duration(" 5 m "), Some(Duration::from_secs(300)));
         assert_eq!(parse_size("64 KiB"), Some(Size::kibibytes(64)));
     }
 
@@ -108,13 +109,13 @@ mod tests {
         #[test]
         fn what_is_shown_reads_back(millis: u64, bytes: u64) {
             let duration = Duration::from_millis(millis);
-            prop_assert_eq!(parse_duration(&show_duration(duration)), Some(duration));
+            prop_assert_eq!(duration(&show_duration(duration)), Some(duration));
             prop_assert_eq!(parse_size(&show_size(Size::bytes(bytes))), Some(Size::bytes(bytes)));
         }
 
         #[test]
         fn no_text_makes_the_readers_panic(text in ".*") {
-            let _ = (parse_duration(&text), parse_size(&text));
+            let _ = (duration(&text), parse_size(&text));
         }
     }
 }

@@ -145,7 +145,7 @@ impl Setting for Duration {
         units::DURATION_ALLOWED.into()
     }
     fn read(value: &DeValue<'_>) -> Option<Duration> {
-        units::parse_duration(text(value)?)
+        units::duration(text(value)?)
     }
     fn show(&self) -> String {
         quote(&units::show_duration(*self))
