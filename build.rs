@@ -23,7 +23,9 @@ fn main() {
         let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("pages");
         fs::create_dir_all(&out).expect("the build folder can be written");
         fs::write(out.join("index.html"), NOT_BUILT).expect("the build folder can be written");
-        println!("cargo:warning=web/dist is missing: the server will say so instead of showing pages (make web builds them)");
+        println!(
+            "cargo:warning=web/dist is missing: the server will say so instead of showing pages (make web builds them)"
+        );
         out
     };
     println!("cargo:rustc-env=CHEVET_PAGES={}", folder.display());

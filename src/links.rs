@@ -33,7 +33,10 @@ pub fn signer(keys: &BTreeMap<String, Secret>, dev: bool) -> anyhow::Result<Toke
 }
 
 pub fn token(tokens: &Tokens, request: &TokenRequest) -> anyhow::Result<String> {
-    anyhow::ensure!(!request.room.is_empty() && !request.identity.is_empty(), "room and identity must not be empty");
+    anyhow::ensure!(
+        !request.room.is_empty() && !request.identity.is_empty(),
+        "room and identity must not be empty"
+    );
     let publish = request.listen_only.then_some(false);
     let video = VideoGrant {
         room_join: true,

@@ -3,9 +3,11 @@
 mod cli;
 mod links;
 mod logging;
+mod media;
 mod pages;
 mod secrets;
 mod serve;
+mod settings;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;

@@ -37,7 +37,10 @@ const HARDENING: [(&str, &str); 5] = [
     ("content-security-policy", POLICY),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
-    ("permissions-policy", "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=()"),
+    (
+        "permissions-policy",
+        "camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=()",
+    ),
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
@@ -66,10 +69,13 @@ fn load() -> HashMap<String, Page> {
         .filter_map(|name| {
             let file = Embedded::get(&name)?;
             let plain = Bytes::from(file.data.into_owned());
-            let hash: String = file.metadata.sha256_hash().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+            let hash: String =
+                file.metadata.sha256_hash().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
             let guess = mime_guess::from_path(&*name).first_or_octet_stream();
-            let text = guess.type_() == "text" || ["javascript", "json", "svg"].contains(&guess.subtype().as_str());
-            let kind = if guess.type_() == "text" { format!("{guess}; charset=utf-8") } else { guess.to_string() };
+            let text =
+                guess.type_() == "text" || ["javascript", "json", "svg"].contains(&guess.subtype().as_str());
+            let kind =
+                if guess.type_() == "text" { format!("{guess}; charset=utf-8") } else { guess.to_string() };
             let page = Page {
                 gzip: (text && plain.len() >= COMPRESSED_FROM).then(|| compress(&plain)).flatten(),
                 kind: HeaderValue::from_str(&kind).ok()?,
@@ -90,7 +96,8 @@ fn compress(plain: &[u8]) -> Option<Bytes> {
 }
 
 fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &HeaderMap) -> Response {
-    let single = PAGES.iter().any(|page| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest == "/"));
+    let single =
+        PAGES.iter().any(|page| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest == "/"));
     let Some(page) = pages.get(if single { "/index.html" } else { path }) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
@@ -106,14 +113,16 @@ fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &
         out.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
-        tags.to_str().is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().as_bytes() == page.tag.as_bytes()))
+        tags.to_str()
+            .is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().as_bytes() == page.tag.as_bytes()))
     });
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
     }
     out.insert(CONTENT_TYPE, page.kind.clone());
-    let accepted = headers.get_all(ACCEPT_ENCODING).iter().any(|value| value.to_str().is_ok_and(accepts_gzip));
+    let accepted =
+        headers.get_all(ACCEPT_ENCODING).iter().any(|value| value.to_str().is_ok_and(accepts_gzip));
     let body = match &page.gzip {
         Some(gzip) if accepted => {
             out.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
@@ -129,7 +138,8 @@ fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &
 fn accepts_gzip(value: &str) -> bool {
     value.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
-        parts.next() == Some("gzip") && !parts.any(|part| part.replace(' ', "").trim_end_matches(['0', '.']) == "q=")
+        parts.next() == Some("gzip")
+            && !parts.any(|part| part.replace(' ', "").trim_end_matches(['0', '.']) == "q=")
     })
 }
 
@@ -138,7 +148,8 @@ mod tests {
     use super::*;
 
     fn get(path: &str, headers: &[(HeaderName, &'static str)]) -> Response {
-        let headers = headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        let headers =
+            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
         answer(&load(), &Method::GET, path, &headers)
     }
 

@@ -38,7 +38,11 @@ fn read(path: &Path) -> anyhow::Result<Option<BTreeMap<String, Secret>>> {
     };
     // A settings file with one section: the same reader, the same refusals.
     let loaded = Sources::default().load_text(Some((path, &text)))?;
-    anyhow::ensure!(!loaded.config.keys.is_empty(), "{} holds no key: remove it, or write one", path.display());
+    anyhow::ensure!(
+        !loaded.config.keys.is_empty(),
+        "{} holds no key: remove it, or write one",
+        path.display()
+    );
     Ok(Some(loaded.config.keys))
 }
 
