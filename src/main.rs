@@ -3,7 +3,6 @@
 mod cli;
 mod links;
 mod logging;
-mod media;
 mod pages;
 mod secrets;
 mod serve;

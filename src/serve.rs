@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::{links, logging, media, pages, secrets, settings};
+use crate::{links, logging, pages, secrets, settings};
 
 pub fn run(loaded: Loaded, demo: bool) -> anyhow::Result<()> {
     logging::start(&loaded.config.logging);
@@ -33,8 +33,8 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     let base = links::base_url(config, listening);
 
     let (sfu, events) = Sfu::start(settings::sfu(config))?;
-    let media = Arc::new(media::Local(sfu.clone()));
-    let control = Control::start(settings::control(config, &keys, base.clone()), media, events)?;
+    let control =
+        Control::start(settings::control(config, &keys, base.clone()), Arc::new(sfu.clone()), events)?;
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
     let stopping = stop_signal(config.server.stop_timeout)?;

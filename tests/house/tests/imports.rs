@@ -7,7 +7,7 @@ const PACKAGES: [(&str, &[&str]); 6] = [
     ("config/Cargo.toml", &[]),
     ("sfu/core/Cargo.toml", &[]),
     ("sfu/io/Cargo.toml", &["chevet-sfu-core"]),
-    ("control/Cargo.toml", &["chevet-sfu-io", "chevet-sfu-core", "chevet-config"]),
+    ("control/Cargo.toml", &["chevet-sfu-io", "chevet-sfu-core"]),
     ("signalling/Cargo.toml", &["chevet-control", "chevet-sfu-io", "chevet-sfu-core"]),
     (
         "Cargo.toml",
