@@ -1,5 +1,7 @@
 //! Logs: one line for each event, without names, addresses or tokens.
 
+use std::io::IsTerminal;
+
 use chevet_config::{Format, Level, Logging};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -20,7 +22,9 @@ pub fn start(logging: &Logging) {
         Targets::new().with_default(LevelFilter::ERROR).with_targets(OURS.iter().map(|name| (*name, level)));
     let registry = tracing_subscriber::registry().with(targets);
     // Standard error: what the server prints for people, such as join links, goes to standard output.
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match logging.format {
         Format::Text => registry.with(lines).init(),
         Format::Json => registry.with(lines.json().flatten_event(true)).init(),

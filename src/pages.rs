@@ -20,8 +20,8 @@ use rust_embed::RustEmbed;
 #[folder = "$CHEVET_PAGES"]
 struct Embedded;
 
-/// Paths of the single-page application: all of them are index.html.
-const PAGES: [&str; 3] = ["/", "/join", "/call"];
+/// Paths of the single-page application, without the slash that may follow: all of them are index.html.
+const PAGES: [&str; 3] = ["", "/join", "/call"];
 
 /// Vite puts a hash of the content into the names under `assets/`: such a file never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -96,8 +96,7 @@ fn compress(plain: &[u8]) -> Option<Bytes> {
 }
 
 fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &HeaderMap) -> Response {
-    let single =
-        PAGES.iter().any(|page| path.strip_prefix(page).is_some_and(|rest| rest.is_empty() || rest == "/"));
+    let single = PAGES.contains(&path.strip_suffix('/').unwrap_or(path));
     let Some(page) = pages.get(if single { "/index.html" } else { path }) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };

@@ -108,8 +108,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_shown_reads_back(millis: u64, bytes: u64) {
-            let duration = Duration::from_millis(millis);
-            prop_assert_eq!(duration(&show_duration(duration)), Some(duration));
+            let shown = Duration::from_millis(millis);
+            prop_assert_eq!(duration(&show_duration(shown)), Some(shown));
             prop_assert_eq!(parse_size(&show_size(Size::bytes(bytes))), Some(Size::bytes(bytes)));
         }
 
