@@ -1,14 +1,13 @@
 //! A server's life: start every part, print where it is, wait for a signal, stop in order.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
-use axum::Router;
 use chevet_config::{Config, Loaded};
 use chevet_control::Control;
+use chevet_control::serve::Server;
 use chevet_sfu_io::Sfu;
-use tokio::net::TcpListener;
+use chevet_signalling::ServerFacts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -25,49 +24,37 @@ pub fn run(loaded: Loaded, demo: bool) -> anyhow::Result<()> {
 
 async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     let keys = secrets::keys(config)?;
-    let address = SocketAddr::new(config.server.bind, config.server.port);
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address} (server.bind, server.port)"))?;
-    let listening = listener.local_addr()?;
+    let listener = Server::bind(settings::listener(config)).await.context("server")?;
+    let listening = *listener.addrs().first().context("no address to listen on")?;
     let base = links::base_url(config, listening);
 
-    let (sfu, events) = Sfu::start(settings::sfu(config))?;
-    let control =
-        Control::start(settings::control(config, &keys, base.clone()), Arc::new(sfu.clone()), events)?;
+    let (sfu, events) = Sfu::start(settings::sfu(config)).context("rtc")?;
+    let media = Arc::new(sfu.clone());
+    let control = Control::start(settings::control(config, &keys, base.clone()), media, events)?;
+    let facts = ServerFacts { node_id: chevet_control::sid::node(), development: config.dev };
+    let doors =
+        control.router().merge(chevet_signalling::router(control.clone(), facts)).merge(pages::router());
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
-    let stopping = stop_signal(config.server.stop_timeout)?;
+    let mut stopping = stop_signal(config.server.stop_timeout)?;
     println!("Chevet is listening on {base}");
     if demo {
         println!("\nTwo links for one call. Open each in a browser of its own:\n");
-        for (name, link) in links::demo(&base, &links::signer(&keys, config.dev)?)? {
+        for (name, link) in links::demo(&base, control.tokens())? {
             println!("  {name}\n  {link}\n");
         }
         println!("Ctrl-C stops the server.");
     }
     tracing::info!(port = listening.port(), workers = sfu.workers(), "started");
 
-    listen(listener, router(&control), stopping).await?;
+    let stopped = async {
+        let _ = stopping.wait_for(|stop| *stop).await;
+        // Clients are told before their sockets close, so that they know when to come back.
+        control.shut_down();
+    };
+    listener.run(&control, doors, stopped).await;
     sfu.stop().await;
     tracing::info!("stopped");
-    Ok(())
-}
-
-/// All doors on one listener. What no door answers is a page, or not found.
-fn router(_control: &Control) -> Router {
-    pages::router()
-}
-
-async fn listen(
-    listener: TcpListener,
-    router: Router,
-    mut stopping: watch::Receiver<bool>,
-) -> anyhow::Result<()> {
-    let stopped = async move {
-        let _ = stopping.wait_for(|stop| *stop).await;
-    };
-    axum::serve(listener, router).with_graceful_shutdown(stopped).await?;
     Ok(())
 }
 

@@ -1,9 +1,11 @@
 //! The configuration in the words of each part.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use chevet_config::{Config, Secret};
+use chevet_config::{Config, Secret, Tls};
+use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
 use chevet_sfu_io::SfuConfig;
 
@@ -17,6 +19,46 @@ pub fn sfu(config: &Config) -> SfuConfig {
         advertise: rtc.advertise.clone(),
         ..SfuConfig::default()
     }
+}
+
+pub fn listener(config: &Config) -> ListenConfig {
+    let server = &config.server;
+    let mut addrs = vec![SocketAddr::new(server.bind, server.port)];
+    if server.bind == Ipv4Addr::LOCALHOST {
+        // `localhost` is either of them.
+        addrs.push(SocketAddr::new(Ipv6Addr::LOCALHOST.into(), server.port));
+    }
+    ListenConfig {
+        addrs,
+        tls: match &server.tls {
+            Tls::Off => ListenTls::Off,
+            Tls::Files { cert, key } => ListenTls::Files { cert: cert.clone(), key: key.clone() },
+            Tls::SelfSigned => ListenTls::SelfSigned { dir: server.data_dir.clone(), names: names(config) },
+        },
+        connections_max: chars(config.limits.connections),
+        header_bytes: config.limits.request_header.as_usize(),
+        // The process waits `stop_timeout` for everything; connections leave the rest a part of it.
+        drain: server.stop_timeout / 2,
+        ..ListenConfig::default()
+    }
+}
+
+/// What people may type to reach a server with a certificate of its own making.
+fn names(config: &Config) -> Vec<String> {
+    let mut names = vec!["localhost".to_owned()];
+    let addresses =
+        [config.server.bind, config.rtc.bind].into_iter().chain(config.rtc.advertise.iter().copied());
+    names.extend(addresses.filter(|address| !address.is_unspecified()).map(|address| address.to_string()));
+    if let Some(host) = config.server.public_url.split("://").nth(1).map(|rest| rest.trim_end_matches('/')) {
+        let host = match host.rsplit_once(':') {
+            Some((host, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+            _ => host,
+        };
+        names.push(host.trim_start_matches('[').trim_end_matches(']').to_owned());
+    }
+    names.sort();
+    names.dedup();
+    names
 }
 
 pub fn control(config: &Config, keys: &BTreeMap<String, Secret>, public_url: String) -> ControlConfig {
@@ -45,6 +87,7 @@ pub fn control(config: &Config, keys: &BTreeMap<String, Secret>, public_url: Str
             metadata_bytes: limits.metadata.as_usize(),
             attributes_bytes: limits.attributes.as_usize(),
             rooms: chars(limits.rooms),
+            participants: chars(limits.participants),
             body_bytes: limits.request_body.as_usize(),
             ..Limits::default()
         },
@@ -86,6 +129,26 @@ mod tests {
         assert_eq!(ours.limits.metadata_bytes, theirs.limits.metadata_bytes);
         assert_eq!(ours.limits.body_bytes, theirs.limits.body_bytes);
         assert_eq!(sfu(&config).udp_port, SfuConfig::default().udp_port);
+        let listener = listener(&config);
+        assert_eq!(listener.header_bytes, ListenConfig::default().header_bytes);
+        assert_eq!(listener.connections_max, ListenConfig::default().connections_max);
         assert_eq!(seconds(Duration::from_millis(500)), 1);
+    }
+
+    #[test]
+    fn a_certificate_of_our_own_names_every_way_to_reach_us() {
+        let mut config = Config::default();
+        config.rtc.advertise = vec!["192.0.2.7".parse().unwrap()];
+        for (url, name) in [
+            ("https://visio.example.org:8443/", "visio.example.org"),
+            ("https://[2001:db8::1]:443", "2001:db8::1"),
+        ] {
+            config.server.public_url = url.into();
+            let names = names(&config);
+            for wanted in ["127.0.0.1", "192.0.2.7", "localhost", name] {
+                assert!(names.iter().any(|name| name == wanted), "{names:?} without {wanted}");
+            }
+            assert_eq!(names.len(), 4);
+        }
     }
 }

@@ -87,6 +87,9 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
                 "a key of [keys], or empty",
             );
         }
+        if config.limits.connections == 0 {
+            refuse("limits.connections", "would let nobody in", "1 or more");
+        }
         if config.limits.name_chars == 0 {
             refuse("limits.name_chars", "would allow no name at all", "1 or more");
         }

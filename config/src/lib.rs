@@ -110,13 +110,15 @@ pub struct Room {
 pub struct Limits {
     pub request_body: Size,
     pub request_header: Size,
-    pub signal_message: Size,
     pub metadata: Size,
     pub attributes: Size,
     /// Room names, identities and participant names, in characters.
     pub name_chars: u32,
+    pub connections: u32,
     /// 0: no limit.
     pub rooms: u32,
+    /// In all rooms together. 0: no limit.
+    pub participants: u32,
 }
 
 /// Who is told what happens in the rooms.
@@ -209,12 +211,13 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             request_body: Size::mebibytes(10),
-            request_header: Size::kibibytes(64),
-            signal_message: Size::mebibytes(2),
+            request_header: Size::kibibytes(128),
             metadata: Size::kibibytes(512),
             attributes: Size::kibibytes(64),
             name_chars: 256,
-            rooms: 10_000,
+            connections: 20_000,
+            rooms: 0,
+            participants: 0,
         }
     }
 }
@@ -265,11 +268,12 @@ impl Config {
         visit.section("limits");
         visit.setting("request_body", &mut limits.request_body);
         visit.setting("request_header", &mut limits.request_header);
-        visit.setting("signal_message", &mut limits.signal_message);
         visit.setting("metadata", &mut limits.metadata);
         visit.setting("attributes", &mut limits.attributes);
         visit.setting("name_chars", &mut limits.name_chars);
+        visit.setting("connections", &mut limits.connections);
         visit.setting("rooms", &mut limits.rooms);
+        visit.setting("participants", &mut limits.participants);
 
         visit.section("webhooks");
         visit.setting("urls", &mut webhooks.urls);

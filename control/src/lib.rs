@@ -135,7 +135,7 @@ impl Control {
 
     /// A link that opens the call page with this token, in the fragment so that it reaches neither logs nor referrers.
     pub fn join_link(&self, token: &str) -> String {
-        format!("{}/#token={token}", self.config().public_url)
+        format!("{}/join#token={token}", self.config().public_url)
     }
 
     /// Numbers for the media server's objects.

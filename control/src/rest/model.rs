@@ -216,6 +216,6 @@ pub struct Token {
     #[schema(example = "wss://visio.example.org")]
     pub url: String,
     /// For a browser. The token is in the fragment, so it reaches neither logs nor referrers.
-    #[schema(example = "https://visio.example.org/#token=eyJhbGciOiJIUzI1NiJ9")]
+    #[schema(example = "https://visio.example.org/join#token=eyJhbGciOiJIUzI1NiJ9")]
     pub join_link: String,
 }

@@ -14,9 +14,9 @@ macro_rules! counters {
         }
 
         impl $name {
-            /// Every counter with its name in metrics. All only grow.
+            /// Every counter with its name, for metrics. All only grow.
             pub fn list(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((concat!(stringify!($field), "_total"), self.$field),)*].into_iter()
+                [$((stringify!($field), self.$field),)*].into_iter()
             }
         }
     };
