@@ -53,6 +53,7 @@ fn paths_named_in_the_documents_exist() {
                     && !built
                     && tops.iter().any(|top| name.starts_with(top.as_str()))
                     && !root.join(name).exists()
+                    && !folder.join(name).exists()
                 {
                     wrong.push(format!("{} line {}: `{name}`", file.path, index + 1));
                 }
