@@ -10,6 +10,7 @@
 
 mod receiver;
 mod replay;
+mod slow;
 mod streams;
 mod tracks;
 
@@ -26,12 +27,9 @@ use self::receiver::Receiver;
 use self::replay::{Cache, Cached};
 use self::streams::Streams;
 use self::tracks::DataTracks;
-use super::envelope::{self, Envelope, Stamp, Value};
+use super::envelope::{Envelope, Stamp, Value};
 use crate::api::{DataTrackId, MemberId, MemberPermissions};
 use crate::transport::{Channel, NotSent};
-
-/// What the readers of a cut-off stream are told.
-const CUT_OFF_REASON: &str = "receiver too slow";
 
 #[derive(Clone, Copy, Debug)]
 pub struct DataLimits {
@@ -230,8 +228,9 @@ impl DataRouter {
         find_targets(Some(from), &mut envelope, members, &mut targets);
         if reliable {
             let packet = Outgoing { from: Some(from), message: &stamped, value: envelope.value };
-            self.keep(now, from, &envelope, &stamped, &targets);
-            self.route_reliable(now, &packet, &targets, members, events);
+            self.note_stream(now, from, envelope.value);
+            self.route_reliable(now, &packet, &mut targets, members, events);
+            self.keep(now, from, &envelope, stamped.clone(), &targets);
         } else {
             self.route_lossy(&stamped, &targets, members);
         }
@@ -255,7 +254,7 @@ impl DataRouter {
         find_targets(None, &mut envelope, members, &mut targets);
         if reliable {
             let packet = Outgoing { from: None, message, value: envelope.value };
-            self.route_reliable(now, &packet, &targets, members, events);
+            self.route_reliable(now, &packet, &mut targets, members, events);
         } else {
             self.route_lossy(message, &targets, members);
         }
@@ -369,56 +368,49 @@ impl DataRouter {
         self.tracks.unsubscribe(data_track, member);
     }
 
+    fn note_stream(&mut self, now: Instant, from: MemberId, value: Value<'_>) {
+        let sender = self.senders.entry(from).or_default();
+        match value {
+            Value::StreamHeader { id, complete: false } => sender.streams.begin(now, id),
+            Value::StreamChunk { id } => sender.streams.touch(now, id),
+            _ => {}
+        }
+    }
+
+    /// For those it was sent to, should they resume.
     fn keep(
         &mut self,
         now: Instant,
         from: MemberId,
         envelope: &Envelope<'_>,
-        stamped: &Bytes,
-        targets: &[MemberId],
+        message: Bytes,
+        to: &[MemberId],
     ) {
-        let sender = self.senders.entry(from).or_default();
-        let stream = match envelope.value {
-            Value::StreamHeader { id, complete: false } => {
-                sender.streams.begin(now, id);
-                Some(id)
-            }
-            Value::StreamChunk { id } | Value::StreamTrailer { id } => {
-                sender.streams.touch(now, id);
-                Some(id)
-            }
-            _ => None,
-        };
-        if envelope.sequence > 0 {
-            sender.cache.push(
-                &self.limits,
-                Cached {
-                    at: now,
-                    sequence: envelope.sequence,
-                    message: stamped.clone(),
-                    to: Arc::from(targets),
-                    stream: stream.map(Bytes::copy_from_slice),
-                },
-            );
+        if envelope.sequence == 0 || to.is_empty() {
+            return;
         }
+        let stream = stream_of(envelope.value).map(Bytes::copy_from_slice);
+        let cached = Cached { at: now, sequence: envelope.sequence, message, to: Arc::from(to), stream };
+        self.senders.entry(from).or_default().cache.push(&self.limits, cached);
     }
 
+    /// Leaves those in `targets` that got it, or will when their channel opens.
     fn route_reliable(
         &mut self,
         now: Instant,
         packet: &Outgoing<'_>,
-        targets: &[MemberId],
+        targets: &mut Vec<MemberId>,
         members: &mut impl DataPeers,
         events: &mut Vec<DataEvent>,
     ) {
-        for &member in targets {
+        targets.retain(|&member| {
             if members.is_open(member, Channel::Reliable) {
-                self.send_reliable(now, packet, member, members, events);
-            } else {
-                self.tell_header(packet, member);
-                self.pend(now, member, packet.message);
+                return self.send_reliable(now, packet, member, members, events);
             }
-        }
+            self.tell_header(packet, member);
+            self.pend(now, member, packet.message);
+            true
+        });
         if let (Some(from), Value::StreamTrailer { id }) = (packet.from, packet.value)
             && let Some(sender) = self.senders.get_mut(&from)
         {
@@ -426,6 +418,7 @@ impl DataRouter {
         }
     }
 
+    /// False when the receiver is too slow for it.
     fn send_reliable(
         &mut self,
         now: Instant,
@@ -433,10 +426,10 @@ impl DataRouter {
         member: MemberId,
         members: &mut impl DataPeers,
         events: &mut Vec<DataEvent>,
-    ) {
+    ) -> bool {
         if self.is_stream_cut(packet, member) {
             count(&mut self.counters.dropped_slow);
-            return;
+            return false;
         }
         let cut = self.observe(now, member, members, events);
         let after = members.buffered(member, Channel::Reliable).saturating_add(packet.message.len());
@@ -447,13 +440,13 @@ impl DataRouter {
             // The cut may have ended this stream already.
             self.end_stream(packet, member, members, events);
             count(&mut self.counters.dropped_slow);
-            return;
+            return false;
         }
         // The end of a stream that arrived whole is worth its few bytes.
         if cut && !matches!(packet.value, Value::StreamTrailer { .. }) {
             self.end_stream(packet, member, members, events);
             count(&mut self.counters.dropped_slow);
-            return;
+            return false;
         }
         self.hand_over(member, Channel::Reliable, packet.message, members);
         self.tell_header(packet, member);
@@ -464,6 +457,7 @@ impl DataRouter {
             self.receivers.entry(member).or_default().note_over(now);
             self.wait_for(from, member, members);
         }
+        true
     }
 
     fn route_lossy(&mut self, message: &Bytes, targets: &[MemberId], members: &mut impl DataPeers) {
@@ -507,123 +501,6 @@ impl DataRouter {
     fn pend(&mut self, now: Instant, member: MemberId, message: &Bytes) {
         let dropped = self.receivers.entry(member).or_default().pend(now, message, &self.limits);
         self.counters.dropped_pending = self.counters.dropped_pending.saturating_add(dropped);
-    }
-
-    /// Looks at a receiver's queue. True when it is cut off.
-    fn observe(
-        &mut self,
-        now: Instant,
-        member: MemberId,
-        members: &mut impl DataPeers,
-        events: &mut Vec<DataEvent>,
-    ) -> bool {
-        let buffered = members.buffered(member, Channel::Reliable);
-        let Some(receiver) = self.receivers.get_mut(&member) else { return false };
-        if !receiver.is_over() {
-            return false;
-        }
-        if buffered < self.limits.reliable_low {
-            receiver.note_drained();
-            self.stop_waiting_for(member, members);
-            return false;
-        }
-        if receiver.is_cut() {
-            return true;
-        }
-        if receiver.over_for(now) >= self.limits.slow_after {
-            self.cut_off(member, members, events);
-            return true;
-        }
-        false
-    }
-
-    fn cut_off(&mut self, member: MemberId, members: &mut impl DataPeers, events: &mut Vec<DataEvent>) {
-        count(&mut self.counters.cut_off);
-        self.receivers.entry(member).or_default().note_cut();
-        let waiting: Vec<MemberId> = self
-            .senders
-            .iter()
-            .filter(|(_, sender)| sender.waits_for.contains(&member))
-            .map(|(id, _)| *id)
-            .collect();
-        for from in waiting {
-            let streams = match self.senders.get_mut(&from) {
-                Some(sender) => sender.streams.cut_all(member),
-                None => continue,
-            };
-            for id in &streams {
-                self.send_trailer(from, id, member, members);
-            }
-            events.push(DataEvent::SlowReceiver { member, sender: from, streams: streams.len() as u32 });
-        }
-        self.stop_waiting_for(member, members);
-    }
-
-    /// A packet of a stream does not reach a receiver: then nothing more of that stream does.
-    fn end_stream(
-        &mut self,
-        packet: &Outgoing<'_>,
-        member: MemberId,
-        members: &mut impl DataPeers,
-        events: &mut Vec<DataEvent>,
-    ) {
-        let (Some(from), Some(id)) = (packet.from, stream_of(packet.value)) else { return };
-        let Some(sender) = self.senders.get_mut(&from) else { return };
-        let begun = sender.streams.cut(id, member);
-        if begun {
-            let id = Bytes::copy_from_slice(id);
-            self.send_trailer(from, &id, member, members);
-            events.push(DataEvent::SlowReceiver { member, sender: from, streams: 1 });
-        }
-    }
-
-    fn send_trailer(
-        &mut self,
-        from: MemberId,
-        stream: &[u8],
-        member: MemberId,
-        members: &mut impl DataPeers,
-    ) {
-        let trailer = match members.find(from) {
-            Some(view) => envelope::trailer(stream, CUT_OFF_REASON, &stamp_of(&view, false)),
-            None => return,
-        };
-        self.hand_over(member, Channel::Reliable, &trailer, members);
-    }
-
-    fn is_stream_cut(&self, packet: &Outgoing<'_>, member: MemberId) -> bool {
-        let (Some(from), Some(id)) = (packet.from, stream_of(packet.value)) else { return false };
-        self.senders.get(&from).is_some_and(|sender| sender.streams.is_cut(id, member))
-    }
-
-    fn tell_header(&mut self, packet: &Outgoing<'_>, member: MemberId) {
-        if let (Some(from), Value::StreamHeader { id, complete: false }) = (packet.from, packet.value)
-            && let Some(sender) = self.senders.get_mut(&from)
-        {
-            sender.streams.tell(id, member);
-        }
-    }
-
-    fn wait_for(&mut self, from: MemberId, member: MemberId, members: &mut impl DataPeers) {
-        let sender = self.senders.entry(from).or_default();
-        if sender.waits_for.contains(&member) {
-            return;
-        }
-        if sender.waits_for.is_empty() {
-            count(&mut self.counters.held);
-            members.hold(from, true);
-        }
-        sender.waits_for.push(member);
-    }
-
-    fn stop_waiting_for(&mut self, member: MemberId, members: &mut impl DataPeers) {
-        for (id, sender) in &mut self.senders {
-            let before = sender.waits_for.len();
-            sender.waits_for.retain(|waited| *waited != member);
-            if before > 0 && sender.waits_for.is_empty() {
-                members.hold(*id, false);
-            }
-        }
     }
 }
 
