@@ -4,11 +4,9 @@
 //! `next_deadline` is reached, and `poll_event` until it is empty after each of them.
 
 mod commands;
-mod counters;
 mod data;
 mod feedback;
 mod media;
-mod outbound;
 mod schedule;
 mod ticks;
 
@@ -23,8 +21,8 @@ use crate::room::fanout::{Arrived, hand_over};
 use crate::transport::{Certificate, Outbox, StunOutcome, TransportEvent};
 use crate::wire::{Kind, demux, stun};
 
-pub use counters::{Counters, Drops};
-pub use outbound::{MAX_DATAGRAM, Outbound, Run, Transmit};
+pub use crate::room::counters::{Counters, Drops};
+pub use crate::room::outbound::{MAX_DATAGRAM, Outbound, Run, Transmit};
 use schedule::Schedule;
 
 /// One datagram as the sockets received it; decrypted in place.

@@ -3,7 +3,8 @@
 
 use slab::Slab;
 
-use crate::engine::{Counters, Outbound, Transmit};
+use crate::room::counters::Counters;
+use crate::room::outbound::{Outbound, Transmit};
 use crate::room::{Peer, Queued, Subscription, Track, World};
 use crate::stream::{StoredPacket, pad};
 

@@ -19,10 +19,12 @@ use crate::stream::{ArrivalRecorder, Clocks, Egress, Forward, Ingress};
 use crate::transport::Transport;
 use crate::wire::rtp::ExtensionMap;
 
+pub mod counters;
 pub mod data;
 pub mod envelope;
 
 pub mod fanout;
+pub mod outbound;
 pub mod report;
 
 use data::DataRouter;
