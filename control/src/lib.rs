@@ -11,6 +11,8 @@ pub mod rest;
 pub mod serve;
 pub mod settings;
 pub mod sid;
+#[cfg(test)]
+mod testing;
 pub mod tokens;
 mod twirp;
 mod webhooks;

@@ -24,3 +24,6 @@ pub use admin::{ApiError, MemberView};
 pub(crate) use hub::{Counts, Hub, unix_seconds};
 pub use notice::{Attachment, DataPublication, MediaTrack, Notice, Offered, Publication};
 pub use seat::{JoinError, JoinOptions, Joined, Refused, ResumeError, Seat, Snapshot};
+
+#[cfg(test)]
+mod tests;

@@ -169,3 +169,6 @@ async fn accept(listener: &TcpListener) -> Option<TcpStream> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

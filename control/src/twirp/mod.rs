@@ -154,3 +154,6 @@ pub(crate) async fn read_body(body: Body, most: usize) -> Result<bytes::Bytes, S
         Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
     }
 }
+
+#[cfg(test)]
+mod tests;

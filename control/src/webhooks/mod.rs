@@ -135,3 +135,6 @@ fn event(name: &str, room: Option<&proto::Room>) -> proto::WebhookEvent {
         ..proto::WebhookEvent::default()
     }
 }
+
+#[cfg(test)]
+mod tests;
