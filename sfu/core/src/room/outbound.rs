@@ -98,7 +98,7 @@ impl Outbound {
     }
 
     /// A datagram of the slow paths, sent as it is. Longer ones than `MAX_DATAGRAM` are refused.
-    pub(crate) fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
+    pub fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
         self.open = false;
         let Some(slot) = self.slot().get_mut(..datagram.len()) else { return false };
         slot.copy_from_slice(datagram);
