@@ -4,10 +4,19 @@
 //! A worker is a plain thread with one UDP socket, its ICE-TCP connections and one engine. Commands come in and events
 //! go out by bounded channels of values.
 
+mod advertise;
+mod census;
 mod config;
+mod events;
 mod load;
 mod sfu;
+pub mod sim;
+mod sockets;
+mod sys;
+mod tcp;
+mod udp;
 mod ufrag;
+mod worker;
 
 pub use chevet_sfu_core::api;
 pub use chevet_sfu_core::transport::sdp;

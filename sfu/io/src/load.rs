@@ -1,5 +1,6 @@
 //! What a worker tells of itself, once a second.
 
+use chevet_sfu_core::engine::Counters;
 use serde::Serialize;
 
 use crate::ufrag::WorkerId;
@@ -80,11 +81,47 @@ pub struct WorkerLoad {
     /// CPU time over wall time during the last second, 0 to 1.
     pub busy: f32,
     pub io: IoCounters,
+    #[serde(skip)]
+    pub engine: Counters,
 }
 
 impl WorkerLoad {
-    /// Every counter with its name, for metrics.
+    /// Every counter with its name, for metrics. All only grow, but for a worker that was reset: its engine's begin anew.
     pub fn counters(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        self.io.list()
+        let engine = &self.engine;
+        let media = [
+            ("media_received", engine.media_received),
+            ("media_forwarded", engine.media_forwarded),
+            ("retransmitted", engine.retransmitted),
+            ("recovered", engine.recovered),
+            ("padding_bytes", engine.padding_bytes),
+            ("nacks_sent", engine.nacks_sent),
+            ("nacks_received", engine.nacks_received),
+            ("key_frame_requests_sent", engine.key_frame_requests_sent),
+            ("key_frame_requests_received", engine.key_frame_requests_received),
+            ("transport_feedback_sent", engine.transport_feedback_sent),
+            ("transport_feedback_received", engine.transport_feedback_received),
+            ("data_messages_received", engine.data_messages_received),
+            ("data_messages_sent", engine.data_messages_sent),
+        ];
+        self.io.list().chain(media)
+    }
+
+    /// Why something that arrived went no further: every cause with its number.
+    pub fn drops(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.engine.drops.each()
+    }
+
+    /// What there is now, by name.
+    pub fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let engine = &self.engine;
+        [
+            ("rooms", engine.rooms),
+            ("members", engine.members),
+            ("transports", engine.transports),
+            ("tracks", engine.tracks),
+            ("subscriptions", engine.subscriptions),
+        ]
+        .into_iter()
     }
 }
