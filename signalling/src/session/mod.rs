@@ -336,13 +336,17 @@ impl<H: House> Session<H> {
         if self.ended.is_some() {
             return;
         }
+        if self.resume.holds() {
+            // Nothing but this may come before `reconnect`.
+            self.outbox.clear();
+            self.resume.release();
+        }
         self.send(Message::Leave(proto::LeaveRequest {
             can_reconnect: action != proto::leave_request::Action::Disconnect,
             reason: reason as i32,
             action: action as i32,
             regions: None,
         }));
-        self.resume.release();
         self.ended = Some(Ended { reason });
     }
 

@@ -102,7 +102,8 @@ impl<H: House> Session<H> {
         participants.push(snapshot.participant);
         self.tell_participants(participants);
         self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(snapshot.room) }));
-        self.outbox.extend(waiting.into_iter().filter(|message| !matches!(message, Message::Update(_))));
+        let stale = |message: &Message| matches!(message, Message::Update(_) | Message::Offer(_));
+        self.outbox.extend(waiting.into_iter().filter(|message| !stale(message)));
 
         for offered in snapshot.publications {
             self.track_appeared(now, offered);
