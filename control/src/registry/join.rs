@@ -19,6 +19,8 @@ use crate::media::api::{Command, MemberConfig, MemberId, MemberPermissions, Room
 use crate::sid;
 use crate::tokens::Claims;
 
+const OVERLOADED: JoinError = JoinError::Unavailable("the media worker is overloaded");
+
 /// What `Hub::join` gives for a seat.
 pub(crate) struct Seated {
     pub room: RoomId,
@@ -141,6 +143,10 @@ impl Hub {
         if !self.rooms.contains_key(name.as_str()) {
             self.open_room(now, &name, claims.room_config.clone().unwrap_or_default());
         }
+        // The session will send its commands past us: the one that makes the member known must not wait.
+        if !self.deferred.is_empty() {
+            return Err(OVERLOADED);
+        }
         let identity: Arc<str> = claims.identity().into();
         let old = self.rooms.get(name.as_str()).and_then(|room| room.identities.get(&identity)).copied();
         if let Some(old) = old {
@@ -161,7 +167,9 @@ impl Hub {
             sid: sid.clone(),
             permissions: member_permissions(&permission),
         };
-        self.command(worker, Command::AddMember { member, config });
+        if self.media.command(worker, Command::AddMember { member, config }).is_err() {
+            return Err(OVERLOADED);
+        }
 
         let (sender, notices) = mpsc::channel(self.config.limits.notices.max(16));
         let mut claims = claims.clone();

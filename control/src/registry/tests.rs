@@ -292,16 +292,18 @@ fn a_removed_participant_cannot_use_its_old_token() {
 }
 
 #[test]
-fn a_full_command_queue_delays_but_never_reorders_or_loses() {
+fn a_full_command_queue_refuses_joins_and_loses_no_departure() {
     let (control, media) = control();
-    media.full.store(true, Ordering::Relaxed);
     let alice = join(&control, "r", "alice").seat;
+    media.full.store(true, Ordering::Relaxed);
+    let refused = control.join(&claims("r", "bob"), JoinOptions::default()).map(|joined| joined.seat);
+    assert!(matches!(refused, Err(JoinError::Unavailable(_))));
     alice.leave(DisconnectReason::ClientInitiated);
-    assert!(media.names().is_empty());
     media.full.store(false, Ordering::Relaxed);
-    let _bob = join(&control, "r", "bob");
-    assert!(media.names().is_empty(), "nothing overtakes what waits");
+    let early = control.join(&claims("r", "bob"), JoinOptions::default()).map(|joined| joined.seat);
+    assert!(matches!(early, Err(JoinError::Unavailable(_))), "nothing overtakes what waits");
     control.hub().tick(Instant::now());
+    let _bob = join(&control, "r", "bob");
     assert_eq!(media.names(), ["OpenRoom", "AddMember", "RemoveMember", "AddMember"]);
 }
 
