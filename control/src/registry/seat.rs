@@ -165,13 +165,6 @@ impl Seat {
         self.hub().connection_restored(self.member);
     }
 
-    /// There is a socket again. `attach` says so too, but the end of the old socket may be told after it.
-    pub fn connection_restored(&self) {
-        if let Some(state) = self.hub().members.get_mut(&self.member) {
-            state.detached = None;
-        }
-    }
-
     /// Shows a track to the room, or changes one that is shown (same `info.sid`): a backup codec, another mid.
     /// Checks the permission and the source. `Update` goes to all, `Published` to the others.
     pub fn publish(&self, info: proto::TrackInfo, media: Vec<MediaTrack>) -> Result<(), Refused> {
