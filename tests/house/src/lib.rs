@@ -9,7 +9,10 @@ const SKIPPED: [&str; 8] = [".git", "target", "node_modules", "dist", ".venv", "
 
 /// The root of the repository.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
+    // Asked at run time: with a shared target folder the program may have been built for another copy of the tree.
+    let package =
+        std::env::var("CARGO_MANIFEST_DIR").unwrap_or_else(|_| env!("CARGO_MANIFEST_DIR").to_owned());
+    Path::new(&package).join("../..").canonicalize().expect("the repository is there")
 }
 
 /// One file of the source tree.
