@@ -37,6 +37,8 @@ const LOST_AFTER: Duration = Duration::from_secs(10);
 const CONSENT: Duration = Duration::from_secs(30);
 /// The peer has so long, from its description on, for a first check.
 const FIRST_CHECK: Duration = Duration::from_secs(30);
+/// The peer has so long, from its description on, to finish the DTLS handshake.
+const FIRST_CONNECTION: Duration = Duration::from_secs(60);
 /// Paths of one peer that we take DTLS from; the oldest gives way.
 const MAX_PATHS: usize = 32;
 
@@ -348,6 +350,14 @@ impl Transport {
                 }
             }
         }
+        if !self.connected
+            && self
+                .remote
+                .is_some_and(|remote| now.saturating_duration_since(remote.since) >= FIRST_CONNECTION)
+        {
+            self.fail(TransportFailure::Dtls);
+            return;
+        }
         if let Some(dtls) = &mut self.dtls {
             dtls.on_deadline(now);
         }
@@ -365,9 +375,13 @@ impl Transport {
             Some(last) => last.checked_add(if self.lost { CONSENT } else { LOST_AFTER }),
             None => self.remote.and_then(|remote| remote.since.checked_add(FIRST_CHECK)),
         };
+        let connection = self
+            .remote
+            .filter(|_| !self.connected)
+            .and_then(|remote| remote.since.checked_add(FIRST_CONNECTION));
         let dtls = self.dtls.as_ref().and_then(DtlsSession::deadline);
         let sctp = self.sctp.as_ref().and_then(Sctp::deadline);
-        [consent, dtls, sctp].into_iter().flatten().min()
+        [consent, connection, dtls, sctp].into_iter().flatten().min()
     }
 
     pub fn poll_event(&mut self) -> Option<TransportEvent> {

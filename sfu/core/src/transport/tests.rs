@@ -230,9 +230,57 @@ fn the_client_may_open_the_channels() {
 fn both_sides_derive_the_same_keys() {
     let mut world = World::new(3, MODES);
     assert!(world.run(5.0, World::open));
-    let [a, b] = &mut world.peers;
+    let [a, b] = &world.peers;
     assert_eq!(a.srtp_profile(), b.srtp_profile());
-    assert!(a.srtp_in().is_some() && a.srtp_out().is_some() && b.srtp_in().is_some());
+    assert!(a.srtp_profile().is_some_and(|name| name.contains("GCM")), "{:?}", a.srtp_profile());
+    for from in 0..2 {
+        // A receiver report without blocks (RFC 3550 6.4.2).
+        let report = [0x80, 201, 0, 1, 0, 0, 0, 7];
+        let mut sealed = report.to_vec();
+        world.peers[from].srtp_out().expect("keys").seal_rtcp(&mut sealed, 0).expect("sealed");
+        let len =
+            world.peers[1 - from].srtp_in().expect("keys").open_rtcp(&mut sealed).expect("the peer's keys");
+        assert_eq!(sealed[..len], report);
+    }
+}
+
+#[test]
+fn a_real_check_binds_its_path_and_a_wrong_one_does_not() {
+    use crate::wire::stun::tests::{CONTROLLING, PRIORITY, USE_CANDIDATE, request};
+
+    let now = Instant::now();
+    let certificate = Arc::new(Certificate::generate().expect("certificate"));
+    let fingerprint = certificate.fingerprint();
+    let ours = config(DataChannels::Open);
+    let mut transport = Transport::new(now, &ours, certificate, 1);
+    let theirs = IceCredentials { ufrag: "peer".into(), pwd: "a-password-of-the-peer-0".into() };
+    transport.set_remote(now, theirs, fingerprint, DtlsRole::Client);
+    let mut out = Outbox::new();
+    let forged = request("abcd:peer", "another-password-1234567", &[PRIORITY, CONTROLLING]);
+    assert_eq!(transport.on_stun(now, path(5), &forged, &mut out), StunOutcome::Ignored);
+    assert_eq!(transport.path(), None);
+
+    out.clear();
+    let check = request("abcd:peer", &ours.ice.pwd, &[PRIORITY, CONTROLLING, USE_CANDIDATE]);
+    assert_eq!(transport.on_stun(now, path(5), &check, &mut out), StunOutcome::Bound(path(5)));
+    assert_eq!(transport.path(), Some(path(5)));
+    let kinds: Vec<u8> = out.datagrams().map(|(_, bytes)| bytes[0]).collect();
+    assert_eq!(kinds[..2], [1, 22], "the answer, then as DTLS client our ClientHello");
+    let check = request("abcd:peer", &ours.ice.pwd, &[PRIORITY, CONTROLLING]);
+    assert_eq!(transport.on_stun(now, path(5), &check, &mut out), StunOutcome::Answered);
+    assert_eq!(transport.on_stun(now, path(6), &check, &mut out), StunOutcome::Bound(path(6)));
+    assert_eq!(transport.path(), Some(path(5)), "only nominated paths are sent to");
+}
+
+#[test]
+fn a_peer_that_never_begins_the_handshake_fails_after_a_minute() {
+    let mut world = World::new(13, MODES);
+    world.drop = (0..1000).collect();
+    world.run(90.0, |_| false);
+    for index in 0..2 {
+        assert_eq!(world.events[index], [TransportEvent::Failed(TransportFailure::Dtls)], "{index}");
+    }
+    assert!(world.elapsed() >= Duration::from_secs(60));
 }
 
 #[test]
