@@ -256,6 +256,8 @@ impl Engine {
             for &index in &stirred {
                 self.transport_events(now, index);
                 self.read_messages(now, index);
+                // Channels open and close by messages.
+                self.transport_events(now, index);
             }
             for &index in &stirred {
                 if let Some(peer) = self.world.peers.get_mut(index) {
