@@ -17,7 +17,6 @@ use chevet_control::registry::ResumeError;
 use chevet_control::tokens::Claims;
 use livekit_protocol as proto;
 
-use crate::counters;
 use crate::request::{self, Ask};
 use crate::session::{Protocol, ServerFacts};
 use crate::socket::{self, NewSocket};
@@ -96,11 +95,11 @@ async fn validate_single(State(door): Shared, headers: HeaderMap, query: Paramet
 }
 
 /// A refusal: plain text, which clients show.
+#[derive(Debug)]
 struct Refusal(StatusCode, String);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        counters::refused();
         let Refusal(status, text) = self;
         tracing::debug!(%status, text, "connection refused");
         let mut response = Response::new(Body::from(text));
@@ -122,10 +121,12 @@ fn read(
     for (name, value) in pairs {
         query.entry(name).or_insert(value);
     }
-    let claims = door
-        .control
-        .authenticate(headers, query.get("access_token").map(String::as_str))
-        .map_err(|error| Refusal(StatusCode::UNAUTHORIZED, error.to_string()))?;
+    let claims = door.control.authenticate(headers, query.get("access_token").map(String::as_str)).map_err(
+        |error| {
+            door.control.metrics().refused_token(error.cause());
+            Refusal(StatusCode::UNAUTHORIZED, error.to_string())
+        },
+    )?;
     let ask = request::ask(protocol, &query).map_err(|error| Refusal(error.status(), error.to_string()))?;
     Ok((claims, ask))
 }
@@ -168,11 +169,14 @@ fn connect(
                     if let Err(back) = control.attach(&identity, &sid, new)
                         && let Ok(new) = back.downcast::<NewSocket>()
                     {
-                        socket::send_away(new.socket).await;
+                        socket::send_away(&control, new.socket).await;
                     }
                 })
             }
-            Err(ResumeError::Unknown) => upgrade.on_upgrade(|socket: WebSocket| socket::send_away(socket)),
+            Err(ResumeError::Unknown) => {
+                let control = door.control.clone();
+                upgrade.on_upgrade(async move |socket: WebSocket| socket::send_away(&control, socket).await)
+            }
             Err(ResumeError::Refused(error)) => Refusal(error.status(), error.to_string()).into_response(),
         };
     }

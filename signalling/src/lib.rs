@@ -2,13 +2,11 @@
 //!
 //! [`session`] is what a participant's signalling means, as a value; the rest of the crate brings it messages and time.
 
-mod counters;
 mod http;
 mod request;
 mod seat;
 pub mod session;
 mod socket;
 
-pub use counters::counters;
 pub use http::router;
 pub use session::ServerFacts;

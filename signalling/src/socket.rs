@@ -14,7 +14,6 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::counters;
 use crate::seat::SeatHouse;
 use crate::session::{Hello, ServerFacts, Session};
 
@@ -40,11 +39,13 @@ struct Line {
     outgoing: mpsc::Sender<Message>,
     writer: JoinHandle<()>,
     heard: Instant,
+    control: Control,
 }
 
 impl Line {
-    fn new(socket: WebSocket) -> Line {
+    fn new(control: &Control, socket: WebSocket) -> Line {
         let (mut sink, incoming) = socket.split();
+        let slow = control.metrics().drop_of("signal_slow_client");
         let (outgoing, mut queue) = mpsc::channel::<Message>(QUEUE);
         let writer = tokio::spawn(async move {
             while let Some(message) = queue.recv().await {
@@ -53,14 +54,14 @@ impl Line {
                     Ok(Ok(())) if !last => {}
                     Ok(_) => break,
                     Err(_) => {
-                        counters::slow();
+                        slow.inc();
                         break;
                     }
                 }
             }
             let _ = tokio::time::timeout(GOODBYE, sink.close()).await;
         });
-        Line { incoming, outgoing, writer, heard: Instant::now() }
+        Line { incoming, outgoing, writer, heard: Instant::now(), control: control.clone() }
     }
 
     /// False when the client is too slow or gone.
@@ -68,7 +69,7 @@ impl Line {
         match self.outgoing.try_send(message) {
             Ok(()) => true,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                counters::slow();
+                self.control.metrics().drop_of("signal_slow_client").inc();
                 false
             }
             Err(mpsc::error::TrySendError::Closed(_)) => false,
@@ -97,8 +98,8 @@ fn encode(message: proto::signal_response::Message) -> Message {
 }
 
 /// Tells a client that its session is unknown here.
-pub(crate) async fn send_away(socket: WebSocket) {
-    let line = Line::new(socket);
+pub(crate) async fn send_away(control: &Control, socket: WebSocket) {
+    let line = Line::new(control, socket);
     line.send(Message::Binary(Bytes::from(crate::http::unknown_session().encode_to_vec())));
     line.finish().await;
 }
@@ -116,9 +117,9 @@ pub(crate) async fn run(
     tracing::info!(%sid, room = %seat.room_name, protocol = ?hello.protocol, "session begins");
     // The receiver is taken out, so that it can be waited on while the session uses the seat.
     let mut notices = std::mem::replace(&mut seat.notices, mpsc::channel(1).1);
-    let house = SeatHouse::new(control, seat);
+    let house = SeatHouse::new(control.clone(), seat);
     let mut session = Session::join(Instant::now(), house, facts, hello, snapshot);
-    let mut line = Some(Line::new(socket));
+    let mut line = Some(Line::new(&control, socket));
     let mut pings = tokio::time::interval(PING_PERIOD);
     pings.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
 
@@ -150,7 +151,7 @@ pub(crate) async fn run(
                 Some(Notice::Attached(attachment)) => {
                     if let Ok(new) = attachment.downcast::<NewSocket>() {
                         let NewSocket { socket, hello } = *new;
-                        if let Some(old) = line.replace(Line::new(socket)) {
+                        if let Some(old) = line.replace(Line::new(&control, socket)) {
                             old.close(close_code::NORMAL, "replaced");
                         }
                         session.on_attached(Instant::now(), hello);
@@ -165,7 +166,7 @@ pub(crate) async fn run(
                     Incoming::Request(request) => session.on_request(now, request),
                     Incoming::Nothing => {}
                     Incoming::Garbage => {
-                        counters::garbage();
+                        control.metrics().drop_of("signal_garbage").inc();
                         if let Some(open) = line.take() {
                             open.close(close_code::UNSUPPORTED, "binary SignalRequest expected");
                         }
@@ -184,7 +185,7 @@ pub(crate) async fn run(
             }
             () = sleep_until(deadline) => session.on_deadline(Instant::now()),
             () = sleep_until(silent_at) => {
-                counters::silent();
+                control.metrics().drop_of("signal_silent_client").inc();
                 if let Some(open) = line.take() {
                     open.close(close_code::POLICY, "silent for too long");
                 }
@@ -221,7 +222,6 @@ async fn receive(line: &mut Option<Line>) -> Incoming {
     match frame {
         Message::Binary(bytes) => match proto::SignalRequest::decode(bytes) {
             Ok(request) => {
-                counters::message();
                 // A variant that we do not know is nothing (1.6).
                 request.message.map_or(Incoming::Nothing, Incoming::Request)
             }

@@ -70,13 +70,19 @@ fn chromium_publishes_simulcast_in_v0() {
     let configs = published_configs(&commands);
     assert_eq!(configs.len(), 2);
     let (track, config) = configs.iter().find(|(_, config)| config.codec == Codec::Vp8).expect("the camera");
-    let layers: Vec<_> =
-        config.encodings.iter().map(|e| (e.rid.map(|rid| rid.as_str().to_owned()), e.quality, e.height)).collect();
-    assert_eq!(layers, [
-        (Some("q".into()), Quality::Low, 180),
-        (Some("h".into()), Quality::Medium, 360),
-        (Some("f".into()), Quality::High, 720)
-    ]);
+    let layers: Vec<_> = config
+        .encodings
+        .iter()
+        .map(|e| (e.rid.map(|rid| rid.as_str().to_owned()), e.quality, e.height))
+        .collect();
+    assert_eq!(
+        layers,
+        [
+            (Some("q".into()), Quality::Low, 180),
+            (Some("h".into()), Quality::Medium, 360),
+            (Some("f".into()), Quality::High, 720)
+        ]
+    );
     let first_media = commands.iter().position(|command| matches!(command, Command::SetMedia { .. }));
     let first_publish = commands.iter().position(|command| matches!(command, Command::Publish { .. }));
     assert!(first_media < first_publish);
@@ -100,7 +106,9 @@ fn chromium_publishes_simulcast_in_v0() {
     let without = capture::svp8_3.replace("a=sendonly\r\na=ice-ufrag:18sj", "a=inactive\r\na=ice-ufrag:18sj");
     bench.ask(offer(8, &without));
     assert!(bench.session.house.published.is_empty());
-    assert!(bench.commands().iter().filter(|command| matches!(command, Command::Unpublish { .. })).count() == 2);
+    assert!(
+        bench.commands().iter().filter(|command| matches!(command, Command::Unpublish { .. })).count() == 2
+    );
 }
 
 #[test]
@@ -126,8 +134,8 @@ fn an_offer_before_its_add_track_is_parked() {
     let messages = bench.ask(offer(3, capture::c1_3));
     assert_eq!(answers(&messages)[0].id, 3);
     assert!(published_configs(&bench.commands()).is_empty());
-    let messages =
-        bench.ask(Asked::AddTrack(add_track("75fa08ca-7d1a-40f1-be94-5ac2c3bd5289", proto::TrackType::Audio)));
+    let messages = bench
+        .ask(Asked::AddTrack(add_track("75fa08ca-7d1a-40f1-be94-5ac2c3bd5289", proto::TrackType::Audio)));
     assert!(matches!(messages[0], Message::TrackPublished(_)));
     let configs = published_configs(&bench.commands());
     assert_eq!((configs.len(), configs[0].1.codec), (1, Codec::Opus));
@@ -157,7 +165,9 @@ fn pending_add_tracks_are_bounded_and_named_once() {
     let messages = bench.ask(Asked::AddTrack(add_track("d", proto::TrackType::Audio)));
     let Message::RequestResponse(response) = &messages[0] else { panic!("refused") };
     assert_eq!(response.reason, Reason::NotAllowed as i32);
-    assert!(matches!(&response.request, Some(proto::request_response::Request::AddTrack(echo)) if echo.cid == "d"));
+    assert!(
+        matches!(&response.request, Some(proto::request_response::Request::AddTrack(echo)) if echo.cid == "d")
+    );
 }
 
 #[test]
@@ -167,7 +177,10 @@ fn a_single_encoding_stays_on_while_anybody_wants_it() {
     bench.ask(offer(1, capture::c1_4));
     let configs = published_configs(&bench.commands());
     let (track, config) = &configs[0];
-    assert_eq!((config.encodings[0].ssrc, config.encodings[0].rtx_ssrc), (Some(2533186147), Some(3780021520)));
+    assert_eq!(
+        (config.encodings[0].ssrc, config.encodings[0].rtx_ssrc),
+        (Some(2533186147), Some(3780021520))
+    );
     let enabled = |bench: &mut Bench, quality| {
         let event = Event::Wanted { track: *track, member: MemberId(1), quality };
         match &bench.notice(Notice::Media(event))[0] {
@@ -251,13 +264,16 @@ fn an_overloaded_worker_or_a_dead_transport_sends_the_client_to_start_afresh() {
     bench.messages();
     bench.session.house.overloaded = true;
     let messages = bench.ask(offer(1, capture::c1_1));
-    assert!(matches!(messages.last(), Some(Message::Leave(leave)) if leave.action == 2 && leave.can_reconnect));
+    assert!(
+        matches!(messages.last(), Some(Message::Leave(leave)) if leave.action == 2 && leave.can_reconnect)
+    );
 
     let mut bench = Bench::new(Table::default(), hello(Protocol::Single));
     bench.ask(offer(1, capture::c1_1));
     let transport = bench.session.publisher.as_ref().expect("open").id;
     let why = chevet_sfu_io::api::TransportFailure::ConsentLost;
-    let messages = bench.notice(Notice::Media(Event::TransportFailed { transport, member: MemberId(1), why }));
+    let messages =
+        bench.notice(Notice::Media(Event::TransportFailed { transport, member: MemberId(1), why }));
     assert!(matches!(&messages[0], Message::Leave(leave) if leave.action == 2));
     assert!(bench.session.ended().is_some());
 }
@@ -284,7 +300,9 @@ fn data_tracks_have_handles_on_both_sides() {
         (publish(7, ""), Reason::InvalidName),
     ] {
         let messages = bench.ask(request);
-        assert!(matches!(&messages[0], Message::RequestResponse(response) if response.reason == reason as i32));
+        assert!(
+            matches!(&messages[0], Message::RequestResponse(response) if response.reason == reason as i32)
+        );
     }
     let publication = chevet_control::registry::DataPublication {
         publisher: MemberId(2),
@@ -295,16 +313,15 @@ fn data_tracks_have_handles_on_both_sides() {
     };
     bench.notice(Notice::DataPublished(Arc::new(publication)));
     bench.commands();
-    let update = proto::update_data_subscription::Update {
-        track_sid: "DTR_1".into(),
-        subscribe: true,
-        options: None,
-    };
+    let update =
+        proto::update_data_subscription::Update { track_sid: "DTR_1".into(), subscribe: true, options: None };
     let messages =
         bench.ask(Asked::UpdateDataSubscription(proto::UpdateDataSubscription { updates: vec![update] }));
     let Message::DataTrackSubscriberHandles(handles) = &messages[0] else { panic!("handles") };
     let (handle, named) = handles.sub_handles.iter().next().expect("one");
     assert_eq!(named.track_sid, "DTR_1");
-    assert!(matches!(bench.commands()[0], Command::SubscribeDataTrack { data_track: DataTrackId(9), handle: told, .. }
-        if u32::from(told) == *handle));
+    assert!(
+        matches!(bench.commands()[0], Command::SubscribeDataTrack { data_track: DataTrackId(9), handle: told, .. }
+        if u32::from(told) == *handle)
+    );
 }

@@ -30,7 +30,9 @@ macro_rules! captures {
 
 #[allow(non_upper_case_globals)]
 pub mod capture {
-    captures!(c1_1, c1_2, c1_3, c1_4, f1_1, f1_2, f1_3, fsvp8_1, fsvp8_2, fsvp8_3, svp8_1, svp8_2, svp8_3, svp9_3);
+    captures!(
+        c1_1, c1_2, c1_3, c1_4, f1_1, f1_2, f1_3, fsvp8_1, fsvp8_2, fsvp8_3, svp8_1, svp8_2, svp8_3, svp9_3
+    );
     pub const ALL: &[&str] = &[
         c1_1, c1_2, c1_3, c1_4, f1_1, f1_2, f1_3, fsvp8_1, fsvp8_2, fsvp8_3, svp8_1, svp8_2, svp8_3, svp9_3,
     ];
@@ -213,7 +215,12 @@ pub fn facts() -> ServerFacts {
 }
 
 pub fn description(kind: &str, id: u32, sdp: &str) -> proto::SessionDescription {
-    proto::SessionDescription { r#type: kind.into(), sdp: sdp.into(), id, ..proto::SessionDescription::default() }
+    proto::SessionDescription {
+        r#type: kind.into(),
+        sdp: sdp.into(),
+        id,
+        ..proto::SessionDescription::default()
+    }
 }
 
 pub fn offer(id: u32, sdp: &str) -> Asked {
@@ -226,11 +233,8 @@ pub fn other(sid: &str) -> proto::ParticipantInfo {
 
 /// A track of somebody else's.
 pub fn publication(number: u64, kind: proto::TrackType, codec: Codec) -> Offered {
-    let info = proto::TrackInfo {
-        sid: format!("TR_{number}"),
-        r#type: kind as i32,
-        ..proto::TrackInfo::default()
-    };
+    let info =
+        proto::TrackInfo { sid: format!("TR_{number}"), r#type: kind as i32, ..proto::TrackInfo::default() };
     let publication = Publication {
         publisher: MemberId(2),
         publisher_sid: "PA_other".into(),
@@ -294,7 +298,9 @@ impl Bench {
     }
 
     pub fn connect(&mut self) {
-        for transport in [&self.session.publisher, &self.session.subscriber].map(|peer| peer.as_ref().map(|peer| peer.id)) {
+        for transport in
+            [&self.session.publisher, &self.session.subscriber].map(|peer| peer.as_ref().map(|peer| peer.id))
+        {
             if let Some(transport) = transport {
                 let event = Event::TransportConnected { transport, member: MemberId(1) };
                 self.session.on_notice(self.now, Notice::Media(event));

@@ -36,7 +36,9 @@ fn known_tracks_are_in_the_first_offer_and_flow_after_its_answer() {
     assert!(video.rtx_ssrc.is_some() && video.payloads[0].pt == 96 && video.payloads[0].rtx == Some(97));
     let audio = subscribed.iter().find(|config| config.track == TrackId(1)).expect("audio");
     assert_eq!(audio.payloads.iter().map(|p| p.codec).collect::<Vec<_>>(), [Codec::Red, Codec::Opus]);
-    assert!(commands.iter().any(|command| matches!(command, Command::SetRemote { role: DtlsRole::Server, .. })));
+    assert!(
+        commands.iter().any(|command| matches!(command, Command::SetRemote { role: DtlsRole::Server, .. }))
+    );
 }
 
 #[test]
@@ -136,11 +138,8 @@ fn a_publisher_may_withhold_a_track_and_give_it_later() {
     let first = offers(&messages)[0].clone();
     assert!(first.mid_to_track_id.is_empty());
     bench.ask(browser_answer(&first));
-    let allow = |allowed| Notice::Allowed {
-        publisher_sid: "PA_other".into(),
-        track_sid: "TR_1".into(),
-        allowed,
-    };
+    let allow =
+        |allowed| Notice::Allowed { publisher_sid: "PA_other".into(), track_sid: "TR_1".into(), allowed };
     let messages = bench.notice(allow(true));
     assert!(matches!(&messages[0], Message::SubscriptionPermissionUpdate(update) if update.allowed));
     let messages = bench.pass(Duration::from_secs(1));
@@ -245,9 +244,7 @@ fn track_settings_reach_the_media_server_whenever_they_come() {
     };
     bench.ask(Asked::TrackSetting(settings.clone()));
     bench.ask(browser_answer(&first));
-    let is_small = |command: &Command| {
-        matches!(command, Command::SetSubscription { settings, .. } if settings.height == 180 && settings.enabled)
-    };
+    let is_small = |command: &Command| matches!(command, Command::SetSubscription { settings, .. } if settings.height == 180 && settings.enabled);
     assert!(bench.commands().iter().any(is_small));
     bench.ask(Asked::TrackSetting(proto::UpdateTrackSettings { disabled: true, ..settings }));
     assert!(matches!(&bench.commands()[0], Command::SetSubscription { settings, .. } if !settings.enabled));
@@ -255,10 +252,8 @@ fn track_settings_reach_the_media_server_whenever_they_come() {
 
 #[test]
 fn the_three_and_three_placeholders_of_a_fallen_back_client_are_inactive() {
-    let mut bench = Bench::new(
-        Table { publications: vec![audio(1)], ..Table::default() },
-        hello(Protocol::Dual),
-    );
+    let mut bench =
+        Bench::new(Table { publications: vec![audio(1)], ..Table::default() }, hello(Protocol::Dual));
     bench.messages();
     let messages = bench.ask(offer(0, capture::c1_1));
     let answer = answers(&messages)[0];

@@ -153,7 +153,8 @@ fn run(protocol: Protocol, steps: Vec<Step>) {
             Step::AddTrack(cid, video) => {
                 let kind = if video { proto::TrackType::Video } else { proto::TrackType::Audio };
                 let known = ["75fa08ca-7d1a-40f1-be94-5ac2c3bd5289", "96e8bff8-3b39-4b0a-924c-c9b279521605"];
-                let name = known.get(usize::from(cid)).map_or_else(|| format!("cid{cid}"), |cid| (*cid).to_owned());
+                let name =
+                    known.get(usize::from(cid)).map_or_else(|| format!("cid{cid}"), |cid| (*cid).to_owned());
                 bench.ask(Asked::AddTrack(add_track(&name, kind)))
             }
             Step::Publish(sid, is_video) => {
@@ -213,7 +214,9 @@ fn run(protocol: Protocol, steps: Vec<Step>) {
                 watch.unanswered = false;
                 bench.messages()
             }
-            Step::Resumed => bench.notice(Notice::Media(Event::Resumed { member: MemberId(1), last_sequence: 1 })),
+            Step::Resumed => {
+                bench.notice(Notice::Media(Event::Resumed { member: MemberId(1), last_sequence: 1 }))
+            }
             Step::SyncState(which) => {
                 let known = bench.session.house.published.keys().next().cloned();
                 let sid = if which < 16 { Some("TR_ghost".to_owned()) } else { known };
@@ -231,7 +234,11 @@ fn run(protocol: Protocol, steps: Vec<Step>) {
         watch.messages(messages);
         let commands = bench.commands();
         watch.commands(commands);
-        assert_eq!(bench.session.house.subscribed.len(), watch.subscribed.len(), "the room knows who receives");
+        assert_eq!(
+            bench.session.house.subscribed.len(),
+            watch.subscribed.len(),
+            "the room knows who receives"
+        );
         if bench.session.ended().is_some() {
             assert!(bench.session.next_deadline().is_none());
             break;

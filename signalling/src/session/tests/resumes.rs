@@ -68,7 +68,10 @@ fn an_ice_restart_of_the_client_is_answered_with_new_credentials() {
     assert!(matches!(&commands[1], Command::SetRemote { ice, .. } if ice.ufrag == "Next"));
     let other = capture::c1_1.replace("sha-256 7C", "sha-256 7D");
     let messages = bench.ask(offer(3, &other));
-    assert!(matches!(messages.last(), Some(Message::Leave(leave)) if leave.action == 2), "another certificate");
+    assert!(
+        matches!(messages.last(), Some(Message::Leave(leave)) if leave.action == 2),
+        "another certificate"
+    );
 }
 
 #[test]
@@ -99,9 +102,11 @@ fn sync_state_restores_wishes_and_asks_for_the_data_that_was_missed() {
     assert_eq!(bench.session.house.subscribed, [TrackId(2)]);
     let commands = bench.commands();
     assert!(commands.iter().any(|command| matches!(command, Command::Unsubscribe { .. })));
-    assert!(commands.iter().any(
-        |command| matches!(command, Command::SetSubscription { settings, .. } if !settings.enabled)
-    ));
+    assert!(
+        commands
+            .iter()
+            .any(|command| matches!(command, Command::SetSubscription { settings, .. } if !settings.enabled))
+    );
     assert!(commands.iter().any(
         |command| matches!(command, Command::Resume { received, .. } if received[..] == [("PA_other".to_owned(), 23)])
     ));
