@@ -70,7 +70,7 @@ async fn a_token_from_the_api_lets_in_whom_it_names() {
     assert_eq!(status, StatusCode::CREATED);
     assert_eq!(token["url"], "wss://visio.example.org");
     let text = token["token"].as_str().expect("a token");
-    assert_eq!(token["join_link"], format!("https://visio.example.org/#token={text}"));
+    assert_eq!(token["join_link"], format!("https://visio.example.org/join#token={text}"));
     let claims = control.tokens().verify(text).expect("our own");
     assert_eq!((claims.identity(), claims.name.as_str()), ("patient-1", "Zoé"));
     let permission = claims.grant().permission();
