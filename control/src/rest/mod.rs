@@ -13,7 +13,7 @@ use axum::Router;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{any, delete, get, post};
 use http::StatusCode;
 use http::header::{AUTHORIZATION, LOCATION};
 use http::request::Parts;
@@ -73,6 +73,7 @@ pub(crate) fn router() -> Router<Control> {
         .route("/v1/rooms/{room}/participants", get(list_participants))
         .route("/v1/rooms/{room}/tokens", post(create_token))
         .route("/v1/openapi.json", get(description))
+        .route("/v1/{*rest}", any(async || Problem::new(Code::NotFound, "no such resource")))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed, "not with this method"))
 }
 

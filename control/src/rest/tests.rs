@@ -95,6 +95,7 @@ async fn problems_tell_what_is_wrong() {
         (Method::POST, "/v1/rooms/r/tokens", json!({"identity": "a", "ttl_s": 1}), 400, "invalid"),
         (Method::GET, "/v1/rooms/x", Value::Null, 404, "room_not_found"),
         (Method::GET, "/v1/rooms/x/participants", Value::Null, 404, "room_not_found"),
+        (Method::GET, "/v1/nothing", Value::Null, 404, "not_found"),
         (Method::PATCH, "/v1/rooms", Value::Null, 405, "method_not_allowed"),
     ];
     for (method, path, body, status, code) in cases {

@@ -1,6 +1,5 @@
 //! One accepted connection.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -11,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::ListenConfig;
+use super::held::Held;
 use super::layers::Service;
 use crate::Control;
 
@@ -29,7 +29,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// The slot is given back when the connection ends; a WebSocket keeps it, since it lives in the same connection.
+    /// The slot is given back when the stream is closed, be it as a WebSocket.
     pub fn serve(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
         let (control, service, config) = (self.control.clone(), self.service.clone(), self.config.clone());
         let stopping = self.stopping.clone();
@@ -56,13 +56,11 @@ async fn serve_http<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let slot = Arc::new(slot);
-    let service = hyper::service::service_fn(move |mut request: http::Request<hyper::body::Incoming>| {
-        // An upgraded connection leaves this function; whoever holds the request's extensions holds the slot.
-        request.extensions_mut().insert(Slot(slot.clone()));
+    let service = hyper::service::service_fn(move |request| {
         let service = service.clone();
         async move { Ok::<_, std::convert::Infallible>(service.call(request).await) }
     });
+    let stream = Held { stream, _slot: slot, _running: stopping.clone() };
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
@@ -92,7 +90,3 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     // An error means that the listener is gone: the same.
     let _ = stopping.wait_for(|&stopping| stopping).await;
 }
-
-/// One of the listener's connections. The signalling socket keeps a clone for as long as it lives.
-#[derive(Clone, Debug)]
-pub struct Slot(#[allow(dead_code, reason = "held, not read")] Arc<OwnedSemaphorePermit>);

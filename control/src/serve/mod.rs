@@ -1,6 +1,7 @@
 //! The one listener: HTTP and WebSocket, plain or TLS, with bounds on everything a stranger can do to it.
 
 mod connection;
+mod held;
 mod layers;
 mod tls;
 
@@ -14,7 +15,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-pub use connection::Slot;
 pub use tls::TlsError;
 
 use crate::Control;

@@ -233,3 +233,30 @@ impl rustls::client::danger::ServerCertVerifier for Accept {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[tokio::test]
+async fn a_websocket_keeps_its_place_until_it_closes() {
+    use axum::extract::ws::WebSocketUpgrade;
+    let (control, _) = control_with(config());
+    let app = Router::new().route("/healthz", get(crate::ops::root)).route(
+        "/ws",
+        get(async |upgrade: WebSocketUpgrade| {
+            upgrade.on_upgrade(|mut socket| async move { while socket.recv().await.is_some() {} })
+        }),
+    );
+    let addrs = vec![SocketAddr::from(([127, 0, 0, 1], 0))];
+    let listen = ListenConfig { addrs, connections_max: 1, ..ListenConfig::default() };
+    let server = Server::bind(listen).await.expect("loopback");
+    let addr = server.addrs()[0];
+    tokio::spawn(async move { server.run(&control, app, std::future::pending()).await });
+    let mut socket = TcpStream::connect(addr).await.expect("listening");
+    let upgrade = "GET /ws HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+        sec-websocket-version: 13\r\nsec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+    socket.write_all(upgrade.as_bytes()).await.expect("open");
+    assert!(read(&mut socket).await.starts_with("HTTP/1.1 101"));
+    let mut other = TcpStream::connect(addr).await.expect("in the kernel's queue");
+    other.write_all(b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("open");
+    assert!(read(&mut other).await.is_empty());
+    drop(socket);
+    assert!(read(&mut other).await.starts_with("HTTP/1.1 200"));
+}
