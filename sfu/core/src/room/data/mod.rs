@@ -165,15 +165,11 @@ struct Outgoing<'a> {
 }
 
 impl DataRouter {
-    pub fn new(limits: DataLimits) -> DataRouter {
-        DataRouter { limits, ..Default::default() }
-    }
-
     pub fn counters(&self) -> DataCounters {
         self.counters
     }
 
-    /// Waits for somebody.
+    #[cfg(test)]
     pub fn is_held(&self, member: MemberId) -> bool {
         self.senders.get(&member).is_some_and(|sender| !sender.waits_for.is_empty())
     }
