@@ -84,6 +84,8 @@ pub struct Egress {
     sent: [u64; SENT_WORDS],
     last_timestamp: u32,
     last_arrival: Instant,
+    /// By how much the open interval's timestamps are too late, in ticks.
+    slip: u32,
     last_picture_id: u16,
     last_frame_number: u16,
     last_tl0: u8,
@@ -106,7 +108,7 @@ impl Egress {
         let video = codec.kind() == MediaKind::Video;
         let random = scramble(seed);
         // In the lower half, so that the packets before the first wrap are many (RFC 3711 3.3.1).
-        let first = random & 0x7fff;
+        let first = 1 + (random & 0x7fff);
         let mut egress = Egress {
             current: NO_LAYER,
             target: NO_LAYER,
@@ -128,10 +130,11 @@ impl Egress {
             rtx_ssrc: config.rtx_ssrc.unwrap_or(0),
             next_source: 0,
             previous_end: 0,
-            highest_sent: first,
+            highest_sent: first - 1,
             sent: [0; SENT_WORDS],
             last_timestamp: (random >> 16) as u32,
             last_arrival: now,
+            slip: 0,
             last_picture_id: (random >> 48) as u16 & 0x7fff,
             last_frame_number: (random >> 40) as u16,
             last_tl0: (random >> 56) as u8,
@@ -243,61 +246,83 @@ impl Egress {
             self.switch(layer, packet, clocks);
         }
         if packet.padding_only || !self.can_carry(packet) {
-            self.skip(packet, false);
+            // Behind a gap it joins the gap: whether frames are missing there is known with the next real packet.
+            if packet.sequence == self.next_source {
+                self.skip(packet);
+            }
             return None;
         }
         if self.exceeds_temporal_limit(packet) {
-            self.skip(packet, true);
+            self.skip(packet);
             return None;
         }
         let open = self.log.open;
         let sequence = open.out_start + (packet.sequence - open.source_start);
         self.next_source = packet.sequence + 1;
         self.mark_highest(sequence);
-        let timestamp = packet.timestamp.wrapping_add(open.timestamp_delta);
-        // Not the last one of a late frame's packets: only ever forward.
+        self.note_frame(&open, packet);
+        Some(open.forward(sequence, false))
+    }
+
+    /// Where the numbers of frames and the time have got to, which is where the next encoding goes on.
+    fn note_frame(&mut self, interval: &Interval, packet: &StoredPacket<'_>) {
+        let timestamp = packet.timestamp.wrapping_add(interval.timestamp_delta);
         if (timestamp.wrapping_sub(self.last_timestamp) as i32) > 0 {
             self.last_timestamp = timestamp;
             self.last_arrival = packet.arrival;
         }
         if let Some(vp8) = &packet.inspection.vp8 {
             if let Some(picture_id) = vp8.picture_id {
-                self.last_picture_id = picture_id.wrapping_add(open.picture_id_delta) & picture_id_mask(vp8);
+                self.last_picture_id =
+                    picture_id.wrapping_add(interval.picture_id_delta) & picture_id_mask(vp8);
             }
             if let Some(tl0) = vp8.tl0_pic_idx {
-                self.last_tl0 = tl0.wrapping_add(open.tl0_delta);
+                self.last_tl0 = tl0.wrapping_add(interval.tl0_delta);
             }
         }
         if let Some(number) = frame_number(packet.dependency_descriptor) {
-            self.last_frame_number = number.wrapping_add(open.frame_number_delta);
+            self.last_frame_number = number.wrapping_add(interval.frame_number_delta);
         }
-        Some(open.forward(sequence, false))
     }
 
     /// A packet that others overtook. Its number was kept free, so it is filled in any case: a hole would be asked for
     /// again and again.
     fn late(&mut self, layer: u8, packet: &StoredPacket<'_>) -> Option<Forward> {
         let found = self.log.by_source(layer, packet.sequence, self.next_source)?;
-        if !self.mark_late(found.sequence) {
+        let filler = found.is_filler(packet) || !self.can_carry(packet);
+        if found.sequence > self.highest_sent {
+            // What overtook it was left out. A filler says nothing of the frames that are missing before it, so it waits
+            // until it is asked for.
+            if filler && found.sequence > self.highest_sent + 1 {
+                return None;
+            }
+            self.mark_highest(found.sequence);
+            if !filler {
+                self.note_frame(&found.interval, packet);
+            }
+        } else if !self.mark_late(found.sequence) {
             return None;
         }
-        let filler = found.is_filler(packet) || !self.can_carry(packet);
         Some(found.interval.forward(found.sequence, filler))
     }
 
     /// Leaves out the newest packet: those after it close up.
-    fn skip(&mut self, packet: &StoredPacket<'_>, of_frame: bool) {
-        let mut next = self.log.open;
-        if packet.sequence > next.source_start {
-            next.out_start += packet.sequence - next.source_start;
+    fn skip(&mut self, packet: &StoredPacket<'_>) {
+        let before = self.log.open;
+        let mut next = before;
+        if packet.sequence > before.source_start {
+            next.out_start += packet.sequence - before.source_start;
+            next.skipped = None;
             self.log.close(next);
         }
         next.source_start = packet.sequence + 1;
-        if of_frame {
+        if !packet.padding_only {
+            let first = next.skipped.map_or(packet.timestamp, |(first, _)| first);
+            next.skipped = Some((first, packet.timestamp));
             // Frames that were left out must not show as gaps of the picture id, or decoders wait for them.
-            let first = next.skipped_frame.replace(packet.timestamp) != Some(packet.timestamp);
+            let known = before.skipped.is_some_and(|(_, last)| last == packet.timestamp);
             let numbered = packet.inspection.vp8.is_some_and(|vp8| vp8.picture_id.is_some());
-            if first && numbered {
+            if !known && numbered {
                 next.picture_id_delta = next.picture_id_delta.wrapping_sub(1);
             }
         }
@@ -307,10 +332,15 @@ impl Egress {
 
     fn switch(&mut self, layer: u8, packet: &StoredPacket<'_>, clocks: &Clocks) {
         let before = self.log.open;
-        let timestamp = self.map_timestamp(layer, packet, clocks);
+        let (timestamp, slip) = self.map_timestamp(layer, packet, clocks);
+        self.slip = slip;
+        if !self.started {
+            self.last_arrival = packet.arrival;
+        }
         let mut next = Interval {
             source_start: packet.sequence,
-            out_start: before.out_start + (self.next_source - before.source_start),
+            // Numbers kept free behind the last packet sent are given up.
+            out_start: self.highest_sent + 1,
             timestamp_delta: timestamp.wrapping_sub(packet.timestamp),
             layer,
             ..Interval::default()
@@ -326,7 +356,8 @@ impl Egress {
         if let Some(number) = frame_number(packet.dependency_descriptor) {
             next.frame_number_delta = self.last_frame_number.wrapping_add(1).wrapping_sub(number);
         }
-        if self.next_source > before.source_start {
+        // An empty one may still know what was left out.
+        if self.next_source > before.source_start || before.skipped.is_some() {
             self.log.close(next);
         }
         self.log.open = next;
@@ -343,10 +374,11 @@ impl Egress {
 
     /// The outgoing timestamp of the first packet after a switch or a pause: that of the same instant, as the sender
     /// reports of both encodings tell it; by the time of arrival while they do not, or tell nonsense. Always later than
-    /// the last one, since decoders take a timestamp for the name of a frame.
-    fn map_timestamp(&self, layer: u8, packet: &StoredPacket<'_>, clocks: &Clocks) -> u32 {
+    /// the last one, since decoders take a timestamp for the name of a frame. Gives by how much it is too late for that
+    /// reason (a key frame that had to be asked for twice); the next switch makes it good.
+    fn map_timestamp(&self, layer: u8, packet: &StoredPacket<'_>, clocks: &Clocks) -> (u32, u32) {
         if !self.started {
-            return self.last_timestamp;
+            return (self.last_timestamp, 0);
         }
         let rate = clocks.clock_rate();
         let elapsed = packet.arrival.saturating_duration_since(self.last_arrival);
@@ -359,14 +391,12 @@ impl Egress {
         };
         let tolerance = rate.saturating_mul(CLOCK_TOLERANCE_S);
         let mapped = exact
-            .map(|timestamp| timestamp.wrapping_add(before.timestamp_delta))
+            .map(|timestamp| timestamp.wrapping_add(before.timestamp_delta).wrapping_sub(self.slip))
             .filter(|mapped| (mapped.wrapping_sub(by_arrival) as i32).unsigned_abs() <= tolerance)
             .unwrap_or(by_arrival);
-        if (mapped.wrapping_sub(self.last_timestamp) as i32) > 0 {
-            mapped
-        } else {
-            self.last_timestamp.wrapping_add(1)
-        }
+        let earliest = self.last_timestamp.wrapping_add(1);
+        let slip = earliest.wrapping_sub(mapped);
+        if (slip as i32) > 0 { (earliest, slip) } else { (mapped, 0) }
     }
 
     /// Decided once per frame. VP8 only: there the descriptor says where one can go up again.
@@ -378,6 +408,11 @@ impl Egress {
         let Some(tid) = vp8.tid else { return false };
         if self.frame_decided != Some(packet.timestamp) {
             self.frame_decided = Some(packet.timestamp);
+            if packet.timestamp.wrapping_add(self.log.open.timestamp_delta) == self.last_timestamp {
+                // The limit was set in the middle of this frame.
+                self.frame_skipped = false;
+                return false;
+            }
             if vp8.is_key_frame || self.temporal_limit < self.temporal_current {
                 self.temporal_current = self.temporal_limit;
             } else if vp8.layer_sync && tid > self.temporal_current && tid <= self.temporal_limit {
@@ -421,7 +456,7 @@ impl Egress {
 
     /// False when the number was written already, or it is too late to tell.
     fn mark_late(&mut self, sequence: u64) -> bool {
-        if self.highest_sent.saturating_sub(sequence) >= SENT_WINDOW || sequence > self.highest_sent {
+        if self.highest_sent.saturating_sub(sequence) >= SENT_WINDOW {
             return false;
         }
         let (word, bit) = place(sequence);

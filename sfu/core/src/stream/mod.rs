@@ -13,7 +13,7 @@ pub mod statistics;
 pub mod twcc;
 
 pub use clock::{Clocks, SenderClock};
-pub use egress::{Egress, ExtensionIds, Forward, Resend, Written, pad};
+pub use egress::{Egress, ExtensionIds, Forward, ReceiverView, Resend, Written, pad};
 pub use ingress::{Accepted, Ingress};
 pub use ring::{PacketRing, StoredPacket};
 pub use twcc::ArrivalRecorder;

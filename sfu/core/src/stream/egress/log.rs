@@ -18,8 +18,9 @@ pub(super) struct Interval {
     pub frame_number_delta: u16,
     pub tl0_delta: u8,
     pub layer: u8,
-    /// Source timestamp of a frame that was left out just before this interval. Late packets of it have no place.
-    pub skipped_frame: Option<u32>,
+    /// Source timestamps of the first and the last frame that were left out just before this interval. Their late packets
+    /// have no place.
+    pub skipped: Option<(u32, u32)>,
 }
 
 impl Default for Interval {
@@ -32,7 +33,7 @@ impl Default for Interval {
             frame_number_delta: 0,
             tl0_delta: 0,
             layer: NO_LAYER,
-            skipped_frame: None,
+            skipped: None,
         }
     }
 }
@@ -56,7 +57,7 @@ pub(super) struct Found {
     /// The other half of the question: source number when asked by the outgoing one, and the other way round.
     pub source: u64,
     pub sequence: u64,
-    /// Source timestamp of a frame that was left out just behind the interval.
+    /// Source timestamp of the first frame that was left out just behind the interval.
     skipped_behind: Option<u32>,
 }
 
@@ -64,7 +65,7 @@ impl Found {
     /// Whether a packet that came late belongs to what was left out.
     pub fn is_filler(&self, packet: &StoredPacket<'_>) -> bool {
         packet.padding_only
-            || self.interval.skipped_frame == Some(packet.timestamp)
+            || self.interval.skipped.is_some_and(|(_, last)| last == packet.timestamp)
             || self.skipped_behind == Some(packet.timestamp)
     }
 }
@@ -115,8 +116,9 @@ impl IntervalLog {
                     skipped_behind,
                 });
             }
-            end = interval.out_start;
-            skipped_behind = interval.skipped_frame;
+            // Numbers that were kept free and then given up lie behind the next one's start.
+            end = end.min(interval.out_start);
+            skipped_behind = interval.skipped.map(|(first, _)| first);
         }
         None
     }

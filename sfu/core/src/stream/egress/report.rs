@@ -126,7 +126,8 @@ impl Egress {
         self.reports.may_resend(now, sequence).then_some(Resend { found })
     }
 
-    /// The sender part of a report to send now. `None` while nothing is forwarded, or the publisher has not yet told its
+    /// The sender part of a report to send now: the publisher's time, which all of its streams share, on the subscriber's
+    /// timestamps, so that receivers align sound and picture. `None` while nothing is forwarded, or the publisher has not yet told its
     /// clock: a guess would pull sound and picture apart.
     pub fn sender_report(&mut self, now: Instant, clocks: &Clocks) -> Option<SenderInfo> {
         let layer = self.current()?;
@@ -137,7 +138,6 @@ impl Egress {
         }
         self.reports.sent_next = self.reports.sent_next.wrapping_add(1);
         Some(SenderInfo {
-            // The publisher's clock, which all of its streams share: so receivers align them.
             ntp,
             rtp: rtp.wrapping_add(self.log.open.timestamp_delta),
             packets: self.packets as u32,
