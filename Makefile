@@ -93,4 +93,4 @@ screens: binary $(STAMPS)/test tests/browser/node_modules/.package-lock.json ## 
 
 .PHONY: speed
 speed: ## CPU per forwarded packet and memory per subscriber, on this machine
-	cargo test --locked --release -p chevet-tests --test speed -- --nocapture --include-ignored
+	cargo run --locked --release -p chevet-sfu-io --example speed

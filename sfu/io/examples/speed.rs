@@ -1,16 +1,19 @@
-//! What one worker costs: one publisher (1.5 Mbit/s VP8 and Opus) to many subscribers over loopback sockets, with real ICE,
-//! DTLS and SRTP on both sides.
+//! What one worker costs, over loopback sockets, with real ICE, DTLS and SRTP on both sides. A publisher sends 1.5 Mbit/s of
+//! VP8 and Opus.
 //!
-//!     cargo run --release -p chevet-sfu-io --example speed -- [subscribers] [seconds] [spread|burst] [transport-cc]
+//!     cargo run --release -p chevet-sfu-io --example speed                    one publisher to 100 subscribers
+//!     cargo run --release -p chevet-sfu-io --example speed -- subscribers 300 seconds 20 spread transport-cc
+//!     cargo run --release -p chevet-sfu-io --example speed -- meeting 8       everybody sees everybody
 //!
-//! Each run prints the CPU time of the worker's thread for each packet that a subscriber received. On loopback this
-//! includes the delivery into the receiver's socket. The clients need a core of their own; a machine busy with other things
-//! gives useless figures.
+//! Each line has the CPU time of the worker's thread for each packet sent. On loopback this includes the delivery into the
+//! receiver's socket; the floor is the same for `send_to` alone. The clients need a core of their own, and a machine that is
+//! busy with other things gives useless figures.
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, UdpSocket};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,13 +25,14 @@ use common::counting::{self, Counting, LIVE_BYTES};
 use common::loopback::Swarm;
 use common::media::Source;
 use common::script::{AUDIO_SSRC, VIDEO_SSRC, join, open_room, publish, subscribe};
-use std::sync::atomic::Ordering;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 struct Options {
-    subscribers: u64,
+    clients: u64,
+    /// The first ones of the clients.
+    publishers: u64,
     seconds: u64,
     spread: bool,
     transport_cc: bool,
@@ -37,26 +41,19 @@ struct Options {
 
 fn main() {
     counting::exempt(true);
-    let mut arguments = std::env::args().skip(1);
-    let subscribers = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(100);
-    let seconds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(10);
-    let rest: Vec<String> = arguments.collect();
-    let has = |word: &str| rest.iter().any(|text| text == word);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let has = |word: &str| words.iter().any(|text| text == word);
+    let number = |word: &str| -> Option<u64> {
+        let at = words.iter().position(|text| text == word)?;
+        words.get(at + 1)?.parse().ok()
+    };
+    let (clients, publishers) = match number("meeting") {
+        Some(people) => (people, people),
+        None => (number("subscribers").unwrap_or(100) + 1, 1),
+    };
+    println!("floor: {:.2} us to send 1,100 bytes to one of 100 sockets", floor());
     println!(
-        "{:>6} {:>7} {:>4} {:>4} {:>10} {:>9} {:>7} {:>9} {:>9} {:>9} {:>8} {:>8} {:>6}",
-        "subs",
-        "frames",
-        "gso",
-        "twcc",
-        "packets/s",
-        "us/packet",
-        "busy %",
-        "per msg",
-        "per recv",
-        "wakeups/s",
-        "alloc/s",
-        "KiB/sub",
-        "lost"
+        "clients publishers  frames gso twcc  packets/s us/packet busy%  per message per receive wakeups/s alloc/s KiB/client lost"
     );
     for spread in [false, true] {
         if has("spread") && !spread || has("burst") && spread {
@@ -66,9 +63,37 @@ fn main() {
             if has("gso") && !offload {
                 continue;
             }
-            run(&Options { subscribers, seconds, spread, transport_cc: has("transport-cc"), offload });
+            let seconds = number("seconds").unwrap_or(10);
+            let transport_cc = has("transport-cc");
+            run(&Options { clients, publishers, seconds, spread, transport_cc, offload });
         }
     }
+}
+
+/// What the system alone takes for a datagram, in microseconds of CPU.
+fn floor() -> f64 {
+    let receivers: Vec<UdpSocket> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let sender = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut bytes = [0; 1100];
+    let mut spent = 0;
+    let rounds = 200;
+    for _ in 0..rounds {
+        let before = cpu_nanos();
+        for receiver in &receivers {
+            sender.send_to(&bytes, receiver.local_addr().unwrap()).unwrap();
+        }
+        spent += cpu_nanos() - before;
+        for receiver in &receivers {
+            receiver.recv(&mut bytes).unwrap();
+        }
+    }
+    spent as f64 / 1000.0 / f64::from(rounds) / receivers.len() as f64
+}
+
+/// CPU time of this thread.
+fn cpu_nanos() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
 fn run(options: &Options) {
@@ -87,7 +112,7 @@ fn run(options: &Options) {
     let mut swarm = Swarm::new();
     sfu.command(worker, open_room(RoomId(1))).unwrap();
     let mut live_before = 0;
-    for number in 1..=options.subscribers + 1 {
+    for number in 1..=options.clients {
         let (client, commands) =
             join(Instant::now(), RoomId(1), number, &identity, server, worker, options.transport_cc);
         let index = swarm.add(client);
@@ -101,20 +126,28 @@ fn run(options: &Options) {
             live_before = LIVE_BYTES.load(Ordering::SeqCst);
         }
     }
-    let now = Instant::now();
-    let mut video = Source::video(now, "1", None, VIDEO_SSRC + 16, 1_500_000, options.spread);
-    if options.transport_cc {
-        video.number_from(0);
-    }
-    swarm.client(0).sources = vec![Source::audio(now, "0", AUDIO_SSRC + 16, 30), video];
-    for command in publish(1) {
-        sfu.command(worker, command).unwrap();
-    }
-    for number in 2..=options.subscribers + 1 {
-        for command in subscribe(1, number) {
+    for number in 1..=options.publishers {
+        for command in publish(number) {
             sfu.command(worker, command).unwrap();
         }
-        swarm.turn();
+        // Not all at the same moment.
+        swarm.run_for(Duration::from_millis(7));
+        let now = Instant::now();
+        let ssrc = 16 * number as u32;
+        let mut video = Source::video(now, "1", None, VIDEO_SSRC + ssrc, 1_500_000, options.spread);
+        if options.transport_cc {
+            video.number_from(0);
+        }
+        let audio = Source::audio(now, "0", AUDIO_SSRC + ssrc, 30);
+        swarm.client(number as usize - 1).sources = vec![audio, video];
+    }
+    for publisher in 1..=options.publishers {
+        for subscriber in (1..=options.clients).filter(|number| *number != publisher) {
+            for command in subscribe(publisher, subscriber) {
+                sfu.command(worker, command).unwrap();
+            }
+            swarm.turn();
+        }
     }
     swarm.run_for(Duration::from_secs(4));
     let live = LIVE_BYTES.load(Ordering::SeqCst) - live_before;
@@ -131,27 +164,22 @@ fn run(options: &Options) {
     // The worker's own window, which is a little longer than ours, has its own packet count.
     let sent = (after.io.udp_datagrams_out - before.io.udp_datagrams_out) as f64;
     let cpu = after.cpu_seconds - before.cpu_seconds;
-    let per = |one: u64, other: u64| one as f64 / other.max(1) as f64;
     println!(
-        "{:>6} {:>7} {:>4} {:>4} {:>10.0} {:>9.2} {:>7.1} {:>9.2} {:>9.2} {:>9.0} {:>8.0} {:>8.1} {:>6}",
-        options.subscribers,
+        "{:>7} {:>10}  {:>6} {:>3} {:>4} {:>10.0} {:>9.2} {:>5.1} {:>12.2} {:>11.2} {:>9.0} {:>7.0} {:>10.1} {:>4}",
+        options.clients,
+        options.publishers,
         if options.spread { "spread" } else { "burst" },
         if options.offload { "on" } else { "off" },
         if options.transport_cc { "on" } else { "off" },
         packets / wall,
         cpu * 1e6 / sent,
         after.busy * 100.0,
-        per(
-            after.io.udp_datagrams_out - before.io.udp_datagrams_out,
-            after.io.udp_send_messages - before.io.udp_send_messages
-        ),
-        per(
-            after.io.udp_datagrams_in - before.io.udp_datagrams_in,
-            after.io.udp_receive_calls - before.io.udp_receive_calls
-        ),
+        sent / (after.io.udp_send_messages - before.io.udp_send_messages).max(1) as f64,
+        (after.io.udp_datagrams_in - before.io.udp_datagrams_in) as f64
+            / (after.io.udp_receive_calls - before.io.udp_receive_calls).max(1) as f64,
         (after.io.wakeups - before.io.wakeups) as f64 / wall,
         allocations as f64 / wall,
-        live as f64 / 1024.0 / options.subscribers as f64,
+        live as f64 / 1024.0 / options.clients as f64,
         lost
     );
     drop(sfu);
