@@ -32,10 +32,21 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("chevet: {error:#}");
+            eprintln!("chevet: {}", told_once(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The chain of causes. Some errors repeat their cause in their own text: that cause is left out.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !told.contains(&cause) {
+            told = if told.is_empty() { cause } else { format!("{told}: {cause}") };
+        }
+    }
+    told
 }
 
 fn load(settings: &Settings) -> anyhow::Result<Loaded> {

@@ -29,8 +29,7 @@ const FOREVER: &str = "public, max-age=31536000, immutable";
 const CHECKED: &str = "no-cache";
 
 /// Nothing but our own files, no inline script, no frame around us. `blob:` is how received files and previews are shown.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; \
-     media-src 'self' blob:; connect-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; \
+const POLICY: &str = "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const HARDENING: [(&str, &str); 5] = [
