@@ -138,5 +138,27 @@ impl Control {
             };
             line("counter", &format!("{name}_total"), of(&value));
         }
+        let names: Vec<&'static str> =
+            loads.first().map(|load| load.gauges().map(|(name, _)| name).collect()).unwrap_or_default();
+        for (at, name) in names.into_iter().enumerate() {
+            let value = |load: &crate::media::WorkerLoad| {
+                load.gauges().nth(at).map_or(0.0, |(_, value)| value as f64)
+            };
+            line("gauge", &format!("engine_{name}"), of(&value));
+        }
+        let _ = writeln!(
+            text,
+            "# HELP chevet_worker_drops_total What arrived and went no further, by cause\n\
+             # TYPE chevet_worker_drops_total counter"
+        );
+        for load in &loads {
+            for (cause, count) in load.drops() {
+                let worker = load.worker.0;
+                let _ = writeln!(
+                    text,
+                    "chevet_worker_drops_total{{worker=\"{worker}\",cause=\"{cause}\"}} {count}"
+                );
+            }
+        }
     }
 }

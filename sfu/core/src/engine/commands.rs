@@ -189,7 +189,7 @@ impl Engine {
         if self.world.transport_ids.contains_key(&id) {
             return Err(Stale);
         }
-        let transport = Transport::new(now, &config, self.certificate.clone(), self.random.next());
+        let transport = Transport::new(now, &config, self.certificate.clone(), self.random.draw());
         let ufrag = config.ice.ufrag.clone();
         let index = self.world.peers.insert(Peer {
             id,
@@ -200,7 +200,7 @@ impl Engine {
             tracks: Vec::new(),
             subscriptions: Vec::new(),
             arrivals: ArrivalRecorder::new(now),
-            transport_sequence: self.random.next() as u16,
+            transport_sequence: self.random.draw() as u16,
             queue: Vec::new(),
             scheduled: None,
             ufrags: vec![ufrag.clone()],
@@ -353,7 +353,7 @@ impl Engine {
         let track = self.world.tracks.get_mut(track_index).ok_or(Stale)?;
         let peer = self.world.peers.get_mut(peer_index).ok_or(Stale)?;
         let ids = ExtensionIds::new(&peer.media.extensions);
-        let seed = self.random.next();
+        let seed = self.random.draw();
         let egress = Egress::new(now, track.config.codec, track.config.encrypted, &config, ids, seed);
         let index = self.world.subscriptions.insert(Subscription {
             id,

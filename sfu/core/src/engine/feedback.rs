@@ -243,10 +243,10 @@ fn send_compound(peer: &mut Peer, compound: &mut Vec<u8>, outbox: &mut crate::tr
         return;
     }
     let path = peer.transport.path();
-    if let (Some(path), Some(srtp)) = (path, peer.transport.srtp_out()) {
-        if srtp.seal_rtcp(compound, 0).is_ok() {
-            outbox.push(path, compound);
-        }
+    if let (Some(path), Some(srtp)) = (path, peer.transport.srtp_out())
+        && srtp.seal_rtcp(compound, 0).is_ok()
+    {
+        outbox.push(path, compound);
     }
     compound.clear();
 }

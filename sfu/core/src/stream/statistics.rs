@@ -75,7 +75,7 @@ impl Reception {
         self.expected_before = self.expected();
         self.received_before = self.received;
         let lost = expected.saturating_sub(received);
-        if expected == 0 { 0 } else { u8::try_from((lost << 8) / expected).unwrap_or(u8::MAX) }
+        (lost << 8).checked_div(expected).map_or(0, |fraction| u8::try_from(fraction).unwrap_or(u8::MAX))
     }
 }
 
