@@ -163,7 +163,7 @@ pub(crate) async fn run(
             frame = receive(&mut line) => {
                 let now = Instant::now();
                 match frame {
-                    Incoming::Request(request) => session.on_request(now, request),
+                    Incoming::Request(request) => session.on_request(now, *request),
                     Incoming::Nothing => {}
                     Incoming::Garbage => {
                         control.metrics().drop_of("signal_garbage").inc();
@@ -205,7 +205,7 @@ pub(crate) async fn run(
 }
 
 enum Incoming {
-    Request(proto::signal_request::Message),
+    Request(Box<proto::signal_request::Message>),
     Nothing,
     Garbage,
     Lost,
@@ -223,7 +223,7 @@ async fn receive(line: &mut Option<Line>) -> Incoming {
         Message::Binary(bytes) => match proto::SignalRequest::decode(bytes) {
             Ok(request) => {
                 // A variant that we do not know is nothing (1.6).
-                request.message.map_or(Incoming::Nothing, Incoming::Request)
+                request.message.map_or(Incoming::Nothing, |message| Incoming::Request(Box::new(message)))
             }
             Err(_) => Incoming::Garbage,
         },

@@ -204,9 +204,7 @@ impl<H: House> Session<H> {
             self.announce(track);
         }
         // The cid is free again for who waits for it.
-        if let Some(at) =
-            self.publish.parked.iter().position(|request| pending.cids.iter().any(|cid| *cid == request.cid))
-        {
+        if let Some(at) = self.publish.parked.iter().position(|request| pending.cids.contains(&request.cid)) {
             let request = self.publish.parked.remove(at);
             self.add_track(request);
         }

@@ -214,8 +214,7 @@ fn mute_goes_to_the_room_and_comes_from_it() {
 
 #[test]
 fn losing_permissions_ends_what_they_allowed() {
-    let mut table = Table::default();
-    table.publications = vec![audio(1)];
+    let table = Table { publications: vec![audio(1)], ..Table::default() };
     let mut hello = hello(Protocol::Single);
     hello.offer = Some(description("offer", 1, capture::c1_1));
     let mut bench = Bench::new(table, hello);

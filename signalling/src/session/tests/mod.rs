@@ -298,13 +298,11 @@ impl Bench {
     }
 
     pub fn connect(&mut self) {
-        for transport in
-            [&self.session.publisher, &self.session.subscriber].map(|peer| peer.as_ref().map(|peer| peer.id))
-        {
-            if let Some(transport) = transport {
-                let event = Event::TransportConnected { transport, member: MemberId(1) };
-                self.session.on_notice(self.now, Notice::Media(event));
-            }
+        let peers = [&self.session.publisher, &self.session.subscriber];
+        let transports: Vec<TransportId> = peers.into_iter().flatten().map(|peer| peer.id).collect();
+        for transport in transports {
+            let event = Event::TransportConnected { transport, member: MemberId(1) };
+            self.session.on_notice(self.now, Notice::Media(event));
         }
     }
 }
