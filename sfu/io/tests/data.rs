@@ -192,7 +192,7 @@ impl Meeting {
     fn join(&mut self, number: u64) {
         let now = self.world.now();
         let (member, transport) = (MemberId(number), TransportId(number));
-        let (ours, theirs) = if number % 2 == 0 {
+        let (ours, theirs) = if number.is_multiple_of(2) {
             (DataChannels::Accept, DataChannels::Open)
         } else {
             (DataChannels::Open, DataChannels::Accept)

@@ -458,16 +458,16 @@ fn damaged_sctp_packets_never_panic() {
         let chunk = Bytes::from(vec![1; 5000]);
         for round in 0..400 {
             now += Duration::from_millis(20);
-            for index in 0..2 {
-                peers[index].on_deadline(now);
+            for (index, peer) in peers.iter_mut().enumerate() {
+                peer.on_deadline(now);
                 if round % 10 == 0 {
-                    let _ = peers[index].send(Channel::ALL[random.below(3)], &chunk);
+                    let _ = peer.send(Channel::ALL[random.below(3)], &chunk);
                     let hold = random.below(4) == 0;
-                    peers[index].hold_reliable(now, hold);
+                    peer.hold_reliable(now, hold);
                 }
-                while peers[index].poll_message(now).is_some() {}
-                while peers[index].poll_event().is_some() {}
-                while let Some(packet) = peers[index].poll_transmit(now) {
+                while peer.poll_message(now).is_some() {}
+                while peer.poll_event().is_some() {}
+                while let Some(packet) = peer.poll_transmit(now) {
                     queue.push_back((1 - index, packet));
                 }
             }

@@ -496,6 +496,14 @@ fn data_tracks_reach_their_subscribers_under_the_handles_these_know() {
     assert!(room.fakes.buffered(MemberId(2), Channel::DataTrack) <= 256 * 1024 + packet.len());
 }
 
+#[derive(Clone)]
+struct UnderWay {
+    id: String,
+    next: u64,
+    len: u64,
+    to: Vec<&'static str>,
+}
+
 /// Senders, links and destinations by a seed. Whatever happens, every receiver sees of every stream a header, chunks
 /// without a gap and one trailer, or nothing; and nothing waits without bound.
 #[test]
@@ -511,8 +519,8 @@ fn streams_arrive_whole_or_end_with_a_trailer_whatever_the_links_do() {
         let mut room = Room::new(5);
         // Bytes per 50 ms; 0 is stuck at times.
         let rates: Vec<u64> = (0..5).map(|_| [100, 2_000, 20_000, 1_000_000][random(4) as usize]).collect();
-        // Stream, next chunk, length, destination, by sender.
-        let mut under_way: Vec<Option<(String, u64, u64, Vec<&str>)>> = vec![None; 5];
+        // By sender.
+        let mut under_way: Vec<Option<UnderWay>> = vec![None; 5];
         let mut begun = 0;
         for step in 0..1200 {
             for (sender, slot) in under_way.iter_mut().enumerate() {
@@ -528,8 +536,8 @@ fn streams_arrive_whole_or_end_with_a_trailer_whatever_the_links_do() {
                         let id = format!("{sender}-{begun}");
                         let to = if random(2) == 0 { vec![] } else { vec!["user-2", "user-3"] };
                         room.send(sender as u64, &to, header(&id));
-                        *slot = Some((id, 0, random(120), to));
-                    } else if let Some((id, next, len, to)) = slot {
+                        *slot = Some(UnderWay { id, next: 0, len: random(120), to });
+                    } else if let Some(UnderWay { id, next, len, to }) = slot {
                         if next == len {
                             room.send(sender as u64, to, end(id));
                             *slot = None;
