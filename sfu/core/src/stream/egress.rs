@@ -239,11 +239,10 @@ impl Egress {
     }
 
     fn pass(&mut self, layer: u8, packet: &StoredPacket<'_>, clocks: &Clocks) -> Option<Forward> {
-        if packet.sequence < self.next_source {
-            return self.late(layer, packet);
-        }
-        if packet.sequence - self.next_source > MAX_JUMP {
+        if packet.sequence.abs_diff(self.next_source) > MAX_JUMP {
             self.switch(layer, packet, clocks);
+        } else if packet.sequence < self.next_source {
+            return self.late(layer, packet);
         }
         if packet.padding_only || !self.can_carry(packet) {
             // Behind a gap it joins the gap: whether frames are missing there is known with the next real packet.

@@ -116,7 +116,7 @@ impl Ingress {
             highest: None,
             seen: [0; WINDOW_WORDS],
             reception: Reception::default(),
-            nack: NackGenerator::new(),
+            nack: NackGenerator::new(codec.kind()),
             clock: None,
             bytes: RateMeter::new(now),
             frames: std::array::from_fn(|_| RateMeter::new(now)),

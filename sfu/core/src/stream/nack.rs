@@ -3,12 +3,15 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::api::MediaKind;
+
 /// How long a packet may be overtaken before it counts as missing.
 const REORDER: Duration = Duration::from_millis(10);
 /// Requests for one packet before it is given up.
 const MAX_TRIES: u8 = 10;
-/// A packet this late is of no use to anybody.
-const MAX_AGE: Duration = Duration::from_millis(1500);
+/// A packet this late is of no use to anybody: video may hold a picture that long, sound goes on.
+const MAX_AGE_VIDEO: Duration = Duration::from_millis(1500);
+const MAX_AGE_AUDIO: Duration = Duration::from_millis(300);
 /// Missing packets remembered. More than this in a second is not repaired by asking.
 const MAX_MISSING: usize = 512;
 /// Gaps longer than this are a new start rather than a loss.
@@ -33,6 +36,7 @@ struct Missing {
 pub struct NackGenerator {
     /// By sequence number, ascending.
     missing: VecDeque<Missing>,
+    max_age: Duration,
     next: Option<u64>,
     rtt: Option<Duration>,
     given_up: bool,
@@ -40,16 +44,14 @@ pub struct NackGenerator {
     requested: u64,
 }
 
-impl Default for NackGenerator {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl NackGenerator {
-    pub fn new() -> Self {
+    pub fn new(kind: MediaKind) -> Self {
         NackGenerator {
             missing: VecDeque::new(),
+            max_age: match kind {
+                MediaKind::Audio => MAX_AGE_AUDIO,
+                MediaKind::Video => MAX_AGE_VIDEO,
+            },
             next: None,
             rtt: None,
             given_up: false,
@@ -130,7 +132,7 @@ impl NackGenerator {
             if entry.due > now {
                 return true;
             }
-            if entry.tries >= MAX_TRIES || now.saturating_duration_since(entry.noticed) > MAX_AGE {
+            if entry.tries >= MAX_TRIES || now.saturating_duration_since(entry.noticed) > self.max_age {
                 lost += 1;
                 return false;
             }
@@ -213,7 +215,7 @@ mod tests {
     #[test]
     fn a_gap_is_asked_for_after_the_reorder_delay_and_again_after_a_round_trip() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         nack.set_rtt(ms(40));
         nack.on_packet(start, 65_534);
         nack.on_packet(start, 65_537);
@@ -228,7 +230,7 @@ mod tests {
     #[test]
     fn overtaken_packets_are_not_asked_for() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         nack.on_packet(start, 1);
         nack.on_packet(start, 3);
         assert!(!nack.on_packet(start + ms(5), 2));
@@ -239,7 +241,7 @@ mod tests {
     #[test]
     fn what_never_comes_is_given_up_after_ten_tries_and_calls_for_a_key_frame() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         nack.set_rtt(ms(20));
         nack.on_packet(start, 1);
         nack.on_packet(start, 3);
@@ -252,9 +254,19 @@ mod tests {
     }
 
     #[test]
+    fn sound_is_given_up_sooner() {
+        let start = Instant::now();
+        let mut nack = NackGenerator::new(MediaKind::Audio);
+        nack.on_packet(start, 1);
+        nack.on_packet(start, 3);
+        let asked: usize = (0..300).map(|step| due(&mut nack, start + ms(step * 10)).len()).sum();
+        assert_eq!((asked, nack.outstanding()), (3, 0));
+    }
+
+    #[test]
     fn a_key_frame_ends_the_search_for_what_came_before_it() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         for sequence in [1, 3, 6, 8] {
             nack.on_packet(start, sequence);
         }
@@ -265,7 +277,7 @@ mod tests {
     #[test]
     fn a_huge_gap_is_not_asked_for() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         nack.on_packet(start, 1);
         nack.on_packet(start, 40_000);
         assert!(due(&mut nack, start + ms(20)).is_empty());
@@ -275,7 +287,7 @@ mod tests {
     #[test]
     fn the_answers_teach_the_round_trip() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         nack.on_packet(start, 1);
         nack.on_packet(start, 3);
         due(&mut nack, start + ms(10));
@@ -286,7 +298,7 @@ mod tests {
     #[test]
     fn the_memory_of_losses_is_bounded() {
         let start = Instant::now();
-        let mut nack = NackGenerator::new();
+        let mut nack = NackGenerator::new(MediaKind::Video);
         for n in 0..5000 {
             nack.on_packet(start, n * 3);
             assert!(nack.outstanding() <= MAX_MISSING);

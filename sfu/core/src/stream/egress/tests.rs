@@ -366,6 +366,20 @@ fn what_was_sent_before_its_source_was_replaced_cannot_be_asked_for() {
 }
 
 #[test]
+fn a_source_that_counts_anew_goes_on_without_a_gap() {
+    let now = Instant::now();
+    let clocks = Clocks::new(48_000);
+    let mut audio = egress(now, Codec::Opus, 1);
+    audio.set_target(Some(0));
+    let mut last = None;
+    for sequence in [70_000, 90_000, 65_600] {
+        let out = send(&mut audio, &meta(now, Codec::Opus, sequence, 0, &[1]), &[1], &clocks).unwrap();
+        assert!(last.is_none_or(|last| out.sequence == last + 1));
+        last = Some(out.sequence);
+    }
+}
+
+#[test]
 fn padding_makes_a_packet_longer_once() {
     let mut packet = [0x80, 1, 2, 3, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(pad(&mut packet, 4, 0), None);

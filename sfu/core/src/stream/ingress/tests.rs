@@ -137,7 +137,7 @@ fn ten_per_cent_loss_is_repaired_by_asking_and_the_asking_stops() {
         let sequence = 65_000 + millis / 4;
         let sending = millis.is_multiple_of(4) && millis < 8000;
         // The ends are not lost: nothing would show it.
-        if sending && (!lost() || millis < 8 || millis > 7900) {
+        if sending && (!lost() || !(8..=7900).contains(&millis)) {
             receive(&mut ingress, now, sequence);
         }
         for (_, sequence) in answers.extract_if(.., |(at, _)| *at <= now) {
