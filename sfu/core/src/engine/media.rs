@@ -98,6 +98,8 @@ impl Engine {
             // A source that was restarted comes with another SSRC: its subscribers go on without a gap.
             if layer.ingress.as_ref().is_none_or(|ingress| ingress.ssrc() != header.ssrc) {
                 if layer.ingress.is_some() {
+                    // The old source's clock says nothing of the new one's timestamps.
+                    track.clocks.set(usize::from(stream.layer), None);
                     for &subscription in &track.subscriptions {
                         if let Some(subscription) = world.subscriptions.get_mut(subscription) {
                             subscription.egress.on_source_replaced(usize::from(stream.layer));
