@@ -18,13 +18,19 @@ export async function violations(page) {
     result.violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 160))))`)
 }
 
-/** Goes from the join page into the call with the buttons that a person would press. */
-export async function enterCall(page) {
+/** Presses what a person would press on the join page. */
+export async function pressEnter(page) {
   const enter = page.locator('[data-test=enter]')
   const allow = page.locator('[data-test=allow]')
   await enter.or(allow).first().waitFor()
-  if (await allow.isVisible()) await allow.click()
+  // A browser that knows the answer opens the camera by itself, perhaps between this look and the click.
+  if (await allow.isVisible()) await Promise.race([allow.click().catch(() => undefined), enter.waitFor()])
   await enter.click()
+}
+
+/** Goes from the join page into the call with the buttons that a person would press. */
+export async function enterCall(page) {
+  await pressEnter(page)
   await page.locator('.call').waitFor()
 }
 

@@ -4,7 +4,7 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startChromium } from '../lib/browsers.js'
-import { enterCall, framesShown, joinLink, printedLinks, violations } from '../lib/pages.js'
+import { enterCall, framesShown, joinLink, pressEnter, printedLinks, violations } from '../lib/pages.js'
 import { out, slug } from '../lib/paths.js'
 import { startServer } from '../lib/server.js'
 import { until } from '../lib/wait.js'
@@ -95,7 +95,7 @@ test('A file cancelled by its sender stops, and the one receiving it is told', {
   for (const { page } of [sender, receiver]) await enterCall(page)
   await until('they see each other', async () => (await sender.page.locator('.tile').count()) === 2, { why: sender.why })
   const path = join(out, 'long.bin')
-  writeFileSync(path, randomBytes(150_000_000))
+  writeFileSync(path, randomBytes(50_000_000))
   await sender.page.click('[data-test=files]')
   await receiver.page.click('[data-test=files]')
   await sender.page.locator('.files-input').setInputFiles(path)
@@ -132,8 +132,6 @@ test('The join page is served under its own policy, speaks French and English, a
   await until('the token has moved', () => !new URL(queried.page.url()).search.includes('token'))
 
   const forged = await open(t, browser, joinLink(server, 'salle', 'x', 'x', { secret: 'not the secret of this server' }))
-  await forged.page.locator('[data-test=enter], [data-test=allow]').first().waitFor()
-  if (await forged.page.locator('[data-test=allow]').isVisible()) await forged.page.click('[data-test=allow]')
-  await forged.page.click('[data-test=enter]')
+  await pressEnter(forged.page)
   await forged.page.getByText('Le serveur a refusé ce lien').waitFor()
 })
