@@ -106,6 +106,8 @@ pub(crate) struct Worker<M, F> {
     resets: VecDeque<Instant>,
     census: Census,
     lobby: Lobby,
+    /// No descriptors left for new connections.
+    listener_paused: bool,
     received: ReceiveBuffers,
     /// Bytes of one TCP read.
     scratch: Vec<u8>,
@@ -124,6 +126,7 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             resets: VecDeque::new(),
             census: Census::default(),
             lobby: Lobby::new(),
+            listener_paused: false,
             received: ReceiveBuffers::new(),
             scratch: Vec::new(),
             next_second: now,
@@ -292,7 +295,9 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
     fn accept(&mut self, now: Instant) {
         let Some(listener) = &self.parts.listener else { return };
         let Sockets { poller, counters, .. } = &mut self.parts.sockets;
-        self.lobby.accept(now, listener, poller, lobby_token, counters);
+        if !self.lobby.accept(now, listener, poller, lobby_token, counters) {
+            self.listener_paused = poller.remove(listener.as_fd()).is_ok();
+        }
     }
 
     fn read_lobby(&mut self, now: Instant, number: u32) {
@@ -358,9 +363,13 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
         self.last_second = now;
         self.last_cpu = cpu;
         self.next_second = now + Duration::from_secs(1);
-        let Sockets { connections, counters, .. } = &mut self.parts.sockets;
+        let Sockets { connections, counters, poller, .. } = &mut self.parts.sockets;
         connections.on_second(now, counters);
         self.lobby.on_second(now, counters);
+        if let (true, Some(listener)) = (self.listener_paused, &self.parts.listener) {
+            let added = poller.add(listener.as_fd(), TOKEN_LISTENER, Interest::SharedRead);
+            self.listener_paused = added.is_err();
+        }
         self.parts.workers.publish(WorkerLoad {
             worker: self.parts.id,
             healthy: self.machine.is_some(),

@@ -44,6 +44,7 @@ impl Lobby {
         Lobby { waiting: BTreeMap::new(), next: 0 }
     }
 
+    /// False when the system has no room for another connection: ask again in a while, since the listener stays readable.
     pub(crate) fn accept(
         &mut self,
         now: Instant,
@@ -51,13 +52,15 @@ impl Lobby {
         poller: &Poller,
         token: impl Fn(u32) -> u64,
         counters: &mut IoCounters,
-    ) {
+    ) -> bool {
         for _ in 0..ACCEPTED_AT_ONCE_MAX {
             let (stream, remote) = match listener.accept() {
                 Ok(accepted) => accepted,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                // Nothing more, or out of descriptors: the listener stays readable, and the caller's pace is our limit.
-                Err(_) => return,
+                Err(error) => {
+                    let code = error.raw_os_error();
+                    return !matches!(code, Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM));
+                }
             };
             let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
             counters.tcp_accepted += 1;
@@ -74,6 +77,7 @@ impl Lobby {
             }
             self.waiting.insert(number, Waiting { stream, remote, since: now, bytes: Vec::new() });
         }
+        true
     }
 
     /// The connection is readable. Some when its first frame is here and names a worker.

@@ -196,6 +196,10 @@ fn runs_arrive_as_single_datagrams_without_offload() {
 
 #[test]
 fn an_ipv6_socket_serves_ipv4_peers() {
+    if open("[::]:0".parse().unwrap()).is_err() {
+        // No IPv6 on this machine.
+        return;
+    }
     let (got, _) = over_loopback("[::]:0", true);
     check_loopback(&got);
 }

@@ -94,6 +94,8 @@ pub struct Client {
     /// What this client publishes.
     pub sources: Vec<Source>,
     pub key_frame_requests: u64,
+    /// The server ended the DTLS association.
+    pub closed_by_peer: bool,
     out: Vec<Vec<u8>>,
 }
 
@@ -133,6 +135,7 @@ impl Client {
             nacks: true,
             sources: Vec::new(),
             key_frame_requests: 0,
+            closed_by_peer: false,
             out: Vec::new(),
         }
     }
@@ -221,6 +224,7 @@ impl Client {
                     self.profile = Some(profile);
                     self.keys = Some(srtp::contexts(profile, &material, DtlsRole::Client).unwrap());
                 }
+                Output::CloseNotify => self.closed_by_peer = true,
                 _ => {}
             }
         }

@@ -1,14 +1,59 @@
 //! Clients on real sockets, all served by the calling thread.
 
-use std::io::ErrorKind;
-use std::net::UdpSocket;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::client::Client;
 
 pub struct Swarm {
-    members: Vec<(UdpSocket, Client)>,
+    members: Vec<(Socket, Client)>,
     buffer: Vec<u8>,
+}
+
+enum Socket {
+    Udp(UdpSocket),
+    /// With what was read of an unfinished frame.
+    Tcp(TcpStream, Vec<u8>),
+}
+
+impl Socket {
+    /// The next datagram, if one is there.
+    fn receive<'a>(&mut self, buffer: &'a mut Vec<u8>) -> Option<&'a mut [u8]> {
+        match self {
+            Socket::Udp(socket) => match socket.recv(buffer) {
+                Ok(len) => Some(&mut buffer[..len]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+                Err(error) => panic!("{error}"),
+            },
+            Socket::Tcp(stream, held) => {
+                match stream.read(buffer) {
+                    Ok(len) => held.extend_from_slice(&buffer[..len]),
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(error) => panic!("{error}"),
+                }
+                // RFC 4571.
+                let end = 2 + usize::from(u16::from_be_bytes(*held.first_chunk()?));
+                if held.len() < end {
+                    return None;
+                }
+                buffer[..end - 2].copy_from_slice(&held[2..end]);
+                held.drain(..end);
+                Some(&mut buffer[..end - 2])
+            }
+        }
+    }
+
+    fn send(&mut self, datagram: &[u8]) {
+        match self {
+            Socket::Udp(socket) => assert_eq!(socket.send(datagram).unwrap(), datagram.len()),
+            Socket::Tcp(stream, _) => {
+                let frame = [&(datagram.len() as u16).to_be_bytes()[..], datagram].concat();
+                // The server reads at once, so that this does not block.
+                assert_eq!(stream.write(&frame).unwrap(), frame.len());
+            }
+        }
+    }
 }
 
 impl Swarm {
@@ -20,7 +65,16 @@ impl Swarm {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         socket.set_nonblocking(true).unwrap();
         socket.connect(client.server()).unwrap();
-        self.members.push((socket, client));
+        self.members.push((Socket::Udp(socket), client));
+        self.members.len() - 1
+    }
+
+    /// Connects by ICE-TCP instead.
+    pub fn add_tcp(&mut self, client: Client, server: SocketAddr) -> usize {
+        let stream = TcpStream::connect(server).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        stream.set_nodelay(true).unwrap();
+        self.members.push((Socket::Tcp(stream, Vec::new()), client));
         self.members.len() - 1
     }
 
@@ -37,21 +91,15 @@ impl Swarm {
         let mut read = 0;
         for (socket, client) in &mut self.members {
             let now = Instant::now();
-            loop {
-                match socket.recv(&mut self.buffer) {
-                    Ok(len) => {
-                        read += 1;
-                        client.handle(now, &mut self.buffer[..len]);
-                    }
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                    Err(error) => panic!("{error}"),
-                }
+            while let Some(datagram) = socket.receive(&mut self.buffer) {
+                read += 1;
+                client.handle(now, datagram);
             }
             if client.deadline().is_some_and(|deadline| deadline <= now) {
                 client.tick(now);
             }
             for datagram in client.take_out() {
-                socket.send(&datagram).unwrap();
+                socket.send(&datagram);
             }
         }
         read
