@@ -19,7 +19,7 @@ enum Socket {
 
 impl Socket {
     /// The next datagram, if one is there.
-    fn receive<'a>(&mut self, buffer: &'a mut Vec<u8>) -> Option<&'a mut [u8]> {
+    fn receive<'a>(&mut self, buffer: &'a mut [u8]) -> Option<&'a mut [u8]> {
         match self {
             Socket::Udp(socket) => match socket.recv(buffer) {
                 Ok(len) => Some(&mut buffer[..len]),
