@@ -1,6 +1,6 @@
 //! RTP in: address to peer, decryption in place, SSRC to stream, and into the stream's ring.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::api::{Event, MediaKind, Path};
 use crate::engine::Engine;
@@ -13,6 +13,10 @@ use crate::wire::rtp::RtpHeader;
 /// Sound in one packet, in ms, for the share of an interval that was loud. Other frame lengths than Opus's usual one
 /// shift that share for all packets alike.
 const AUDIO_FRAME_MS: u32 = 20;
+
+/// A source that was restarted takes over once the old one has been silent for this long: two sources that claim one
+/// encoding at a time would replace each other with every packet.
+const HANDOVER: Duration = Duration::from_millis(60);
 
 impl Engine {
     pub(super) fn on_rtp(&mut self, now: Instant, path: Path, bytes: &mut [u8]) {
@@ -74,6 +78,13 @@ impl Engine {
                     layer,
                     retransmission,
                 });
+                let taken = |stream: &BoundStream| {
+                    let track = world.tracks.get(stream.track);
+                    let layer = track.and_then(|track| track.layers.get(usize::from(stream.layer)));
+                    let last = layer.and_then(|layer| layer.ingress.as_ref()).and_then(Ingress::last_packet);
+                    last.is_some_and(|last| now.saturating_duration_since(last) < HANDOVER)
+                };
+                let stream = stream.filter(|stream| retransmission || !taken(stream));
                 match stream.filter(|stream| peer.bind(*stream)) {
                     Some(stream) => stream,
                     None => {

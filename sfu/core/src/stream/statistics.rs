@@ -134,22 +134,6 @@ impl RateMeter {
     }
 }
 
-/// The highest temporal layer that keeps to `fps`, given the frame rates up to each layer (cumulative, as
-/// `Ingress::frame_rates` gives them). `None` when everything fits, or nothing is known.
-pub fn temporal_limit(rates: &[f32], fps: u32) -> Option<u8> {
-    if fps == 0 {
-        return None;
-    }
-    // Frame rates are measured, and 30 asked for means "the usual 30".
-    let allowed = fps as f32 * 1.15 + 0.5;
-    let all = rates.last().copied()?;
-    if all <= allowed {
-        return None;
-    }
-    let fitting = rates.iter().take_while(|&&rate| rate <= allowed).count();
-    Some(fitting.saturating_sub(1) as u8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,17 +179,5 @@ mod tests {
         assert!((950..=1050).contains(&rate), "{rate}");
         assert_eq!(meter.rate(start + Duration::from_secs(6)), 0);
         assert_eq!(meter.total(), 3000);
-    }
-
-    #[test]
-    fn the_frame_rate_asked_for_gives_the_temporal_layer() {
-        let rates = [7.5, 15.0, 30.0];
-        assert_eq!(temporal_limit(&rates, 0), None);
-        assert_eq!(temporal_limit(&rates, 30), None);
-        assert_eq!(temporal_limit(&rates, 20), Some(1));
-        assert_eq!(temporal_limit(&rates, 15), Some(1));
-        assert_eq!(temporal_limit(&rates, 8), Some(0));
-        assert_eq!(temporal_limit(&rates, 1), Some(0));
-        assert_eq!(temporal_limit(&[], 5), None);
     }
 }
