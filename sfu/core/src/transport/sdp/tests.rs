@@ -274,7 +274,11 @@ proptest! {
         for (at, how, byte) in edits {
             let at = at.index(bytes.len().max(1));
             match how {
-                0 => { bytes.get_mut(at).map(|old| *old = byte); }
+                0 => {
+                    if let Some(old) = bytes.get_mut(at) {
+                        *old = byte;
+                    }
+                }
                 1 => { bytes.truncate(at.max(1)); }
                 2 => { bytes.insert(at, byte); }
                 3 => {
