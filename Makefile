@@ -60,7 +60,7 @@ test: setup test-web test-rust test-outside ## everything: units, properties, si
 
 .PHONY: test-rust
 test-rust: binary $(STAMPS)/test ## Rust tests only
-	cargo nextest run --locked --workspace --no-fail-fast --show-progress none --status-level slow
+	cargo nextest run --locked --workspace --no-fail-fast
 
 .PHONY: test-web
 test-web: web/node_modules/.package-lock.json ## tests of the pages' own code
