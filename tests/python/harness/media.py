@@ -110,6 +110,10 @@ class Ear:
             return False
         return abs(pitch(self._last) - frequency) < 10
 
+    def forget(self) -> None:
+        """What was heard so far: a track that ended brings no silence, it brings nothing."""
+        self._last = numpy.zeros(0, numpy.int16)
+
     def what(self) -> str:
         if not len(self._last):
             return "nothing was heard at all"
