@@ -208,3 +208,20 @@ async def test_six_people_hear_each_other(server, room, people, protocol, stoppe
             stopped_at_the_end.append(ear)
             what = f"{person.identity} hears {args[2].identity}"
             await person.until(what, lambda ear=ear, publisher=publisher: ear.hears(300 + 50 * publisher))
+
+
+async def test_republished_tracks_are_heard(server, room, people, protocol):
+    alice = await people(server, room, "alice", protocol).join()
+    bob = await people(server, room, "bob", protocol).join()
+    for at in range(3):
+        tone = await Tone(300 + 100 * at).publish(alice)
+        try:
+            ear = Ear(await bob.subscribed(AUDIO, after=at))
+            try:
+                await bob.until("bob hears it", lambda: ear.hears(300 + 100 * at))
+            finally:
+                await ear.stop()
+        finally:
+            await tone.stop()
+        await alice.local.unpublish_track(tone.publication.sid)
+        await bob.told("track_unsubscribed", count=at + 1)

@@ -34,6 +34,8 @@ struct OwnSection {
     occupant: Option<String>,
     /// Has been answered as inactive since it was last used, so that the client saw the old track end.
     rested: bool,
+    /// The track that it carried before.
+    last: Option<String>,
 }
 
 impl Offers {
@@ -47,7 +49,7 @@ impl Offers {
     pub fn release(&mut self, sid: &str) {
         for section in &mut self.sections {
             if section.occupant.as_deref() == Some(sid) {
-                section.occupant = None;
+                section.last = section.occupant.take();
                 section.rested = false;
             }
         }
@@ -164,7 +166,12 @@ impl<H: House> Session<H> {
             let rested = |section: &OwnSection| {
                 reuse && section.kind == Some(kind) && section.occupant.is_none() && section.rested
             };
-            let at = match self.offers.sections.iter().position(rested) {
+            // Native clients do not notice a track that comes back in the section it was taken out of.
+            let fresh = |section: &OwnSection| rested(section) && section.last.as_ref() != Some(&sid);
+            let sections = &self.offers.sections;
+            let free = sections.iter().position(fresh);
+            let at = match free.or_else(|| sections.iter().position(rested).filter(|_| count >= SECTIONS_MAX))
+            {
                 Some(at) => at,
                 None if count < SECTIONS_MAX => {
                     self.offers.sections.extend(new_section(count, Some(kind)));
@@ -251,7 +258,7 @@ impl<H: House> Session<H> {
 
 fn new_section(number: usize, kind: Option<MediaKind>) -> Option<OwnSection> {
     let mid = Token::new(number.to_string().as_bytes())?;
-    Some(OwnSection { mid, kind, payloads: Vec::new(), occupant: None, rested: false })
+    Some(OwnSection { mid, kind, payloads: Vec::new(), occupant: None, rested: false, last: None })
 }
 
 /// What the answer left of our extensions.
