@@ -37,6 +37,8 @@ use peer::Peer;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The client's answer to an offer of ours.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
+/// A client that leaves may close its transports before its word of leaving is here.
+const LAST_WORD: Duration = Duration::from_secs(1);
 const TOKEN_PERIOD: Duration = Duration::from_secs(300);
 
 /// Which signalling protocol the client speaks.
@@ -92,6 +94,8 @@ pub struct Session<H: House> {
     subscriber: Option<Peer>,
     active: bool,
     connect_by: Option<Instant>,
+    /// A transport is gone for good: when to send the client to start afresh.
+    failed: Option<Instant>,
     token_due: Instant,
 
     publish: publish::Publishing,
@@ -121,6 +125,7 @@ impl<H: House> Session<H> {
             subscriber: None,
             active: false,
             connect_by: now.checked_add(CONNECT_TIMEOUT),
+            failed: None,
             token_due: now.checked_add(TOKEN_PERIOD).unwrap_or(now),
             publish: publish::Publishing::default(),
             subscribe: subscribe::Subscribing::default(),
@@ -159,6 +164,10 @@ impl<H: House> Session<H> {
         if self.connect_by.is_some_and(|at| at <= now) {
             self.leave(proto::DisconnectReason::JoinFailure, proto::leave_request::Action::Disconnect);
         }
+        if self.failed.is_some_and(|at| at <= now) {
+            // Only new peer connections help.
+            self.leave(proto::DisconnectReason::ConnectionTimeout, proto::leave_request::Action::Reconnect);
+        }
         if self.token_due <= now {
             self.send_token(now);
         }
@@ -176,6 +185,7 @@ impl<H: House> Session<H> {
         }
         [
             self.connect_by,
+            self.failed,
             Some(self.token_due),
             self.resume.due(),
             self.offers.due(),
@@ -260,7 +270,7 @@ impl<H: House> Session<H> {
 
     fn event(&mut self, now: Instant, event: Event) {
         match event {
-            Event::TransportConnected { transport, .. } => self.transport_connected(now, transport),
+            Event::TransportConnected { transport, .. } => self.transport_connected(transport),
             Event::TransportLost { transport, .. } => {
                 tracing::debug!(sid = %self.sid, ?transport, "transport went quiet");
             }
@@ -268,12 +278,10 @@ impl<H: House> Session<H> {
             Event::TransportFailed { transport, why, .. } => {
                 let ours = [&self.publisher, &self.subscriber];
                 if ours.into_iter().flatten().any(|peer| peer.id == transport) {
-                    // The transport is gone for good, so only new peer connections help.
                     tracing::info!(sid = %self.sid, ?why, "transport failed");
-                    self.leave(
-                        proto::DisconnectReason::ConnectionTimeout,
-                        proto::leave_request::Action::Reconnect,
-                    );
+                    if self.failed.is_none() {
+                        self.failed = now.checked_add(LAST_WORD);
+                    }
                 }
             }
             Event::TrackLive { track, .. } => self.track_live(track),
@@ -287,7 +295,7 @@ impl<H: House> Session<H> {
         }
     }
 
-    fn transport_connected(&mut self, now: Instant, transport: TransportId) {
+    fn transport_connected(&mut self, transport: TransportId) {
         for peer in [&mut self.publisher, &mut self.subscriber].into_iter().flatten() {
             if peer.id == transport {
                 peer.connected = true;
@@ -298,7 +306,6 @@ impl<H: House> Session<H> {
             self.active = true;
             self.connect_by = None;
             self.house.set_active();
-            self.subscription_changed(now);
         }
     }
 

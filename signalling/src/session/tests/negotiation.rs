@@ -261,3 +261,26 @@ fn the_three_and_three_placeholders_of_a_fallen_back_client_are_inactive() {
     assert!(answer.mid_to_track_id.is_empty());
     assert!(!answer.sdp.contains("m=audio 0"));
 }
+
+#[test]
+fn a_track_left_and_taken_again_at_once_is_offered_anew() {
+    let (mut bench, first) = dual(vec![audio(1)]);
+    bench.ask(browser_answer(&first));
+    bench.connect();
+    bench.pass(Duration::from_secs(1));
+    bench.commands();
+    for subscribe in [false, true] {
+        bench.ask(Asked::Subscription(proto::UpdateSubscription {
+            track_sids: vec!["TR_1".into()],
+            subscribe,
+            ..Default::default()
+        }));
+    }
+    let messages = bench.pass(Duration::from_secs(1));
+    let offers = offers(&messages);
+    assert_eq!(offers.len(), 1);
+    assert_eq!(offers[0].sdp.matches("m=audio").count(), 2, "the old section has not rested yet");
+    bench.ask(browser_answer(offers[0]));
+    assert_eq!(subscribed(&bench.commands()).len(), 1);
+    assert!(bench.pass(Duration::from_secs(20)).is_empty(), "nothing is left to negotiate");
+}
