@@ -4,6 +4,12 @@
 //! API ([`rest`]) and the operator's pages ([`ops`]) are axum routers; the media server is behind [`media::Media`].
 //! [`serve`] holds the one listener by which all of it, and signalling and the pages, are reached.
 
+// What the network sends must not be able to end the process.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)
+)]
+
 pub mod media;
 pub mod ops;
 pub mod registry;

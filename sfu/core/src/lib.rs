@@ -7,6 +7,11 @@
 // clippy.toml holds the border. Tests stand outside of it: they need a first instant to count from.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
+// What the network sends must not be able to end the process.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)
+)]
 
 pub mod api;
 pub mod engine;

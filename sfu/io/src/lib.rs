@@ -4,6 +4,12 @@
 //! A worker is a plain thread with one UDP socket, its ICE-TCP connections and one engine. Commands come in and events
 //! go out by bounded channels of values.
 
+// What the network sends must not be able to end the process.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)
+)]
+
 mod advertise;
 mod census;
 mod config;
