@@ -127,8 +127,29 @@ fn read(
             Refusal(StatusCode::UNAUTHORIZED, error.to_string())
         },
     )?;
-    let ask = request::ask(protocol, &query).map_err(|error| Refusal(error.status(), error.to_string()))?;
+    let mut ask =
+        request::ask(protocol, &query).map_err(|error| Refusal(error.status(), error.to_string()))?;
+    // livekit-client does not say which browser it runs in; some need their own treatment.
+    if ask.hello.client.browser.is_empty()
+        && let Some(agent) = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok())
+    {
+        ask.hello.client.browser = browser(agent).to_owned();
+        ask.options.client.browser = ask.hello.client.browser.clone();
+    }
     Ok((claims, ask))
+}
+
+/// The engine behind a `User-Agent`. Chromium's names Safari too, and everything on iOS is Safari's engine.
+fn browser(agent: &str) -> &'static str {
+    if agent.contains("Firefox/") {
+        "firefox"
+    } else if agent.contains("Chrome/") || agent.contains("Chromium/") {
+        "chrome"
+    } else if agent.contains("Safari/") || agent.contains("AppleWebKit/") {
+        "safari"
+    } else {
+        ""
+    }
 }
 
 fn validate(door: &Door, protocol: Protocol, headers: &HeaderMap, query: Parameters) -> Response {
@@ -200,4 +221,22 @@ pub(crate) fn unknown_session() -> proto::SignalResponse {
         regions: None,
     };
     proto::SignalResponse { message: Some(proto::signal_response::Message::Leave(leave)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::browser;
+
+    #[test]
+    fn browsers_are_told_apart() {
+        const KIT: &str = "Mozilla/5.0 (X11) AppleWebKit/537.36 (KHTML, like Gecko)";
+        for (agent, name) in [
+            (format!("{KIT} Chrome/149.0.0.0 Safari/537.36"), "chrome"),
+            (format!("{KIT} Version/18.3 Safari/605.1.15"), "safari"),
+            ("Mozilla/5.0 (X11; rv:153.0) Gecko/20100101 Firefox/153.0".to_owned(), "firefox"),
+            ("python".to_owned(), ""),
+        ] {
+            assert_eq!(browser(&agent), name);
+        }
+    }
 }

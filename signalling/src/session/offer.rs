@@ -158,6 +158,7 @@ impl<H: House> Session<H> {
         }
         // Safari confuses the tracks of a section that is used again.
         let reuse = !self.hello.client.browser.eq_ignore_ascii_case("safari");
+        let browser = self.hello.client.sdk() == proto::client_info::Sdk::Js;
         for (sid, kind) in self.unplaced() {
             let Some((codec, stereo)) = self.subscribe.codec_of(&sid) else {
                 continue;
@@ -167,7 +168,8 @@ impl<H: House> Session<H> {
                 reuse && section.kind == Some(kind) && section.occupant.is_none() && section.rested
             };
             // Native clients do not notice a track that comes back in the section it was taken out of.
-            let fresh = |section: &OwnSection| rested(section) && section.last.as_ref() != Some(&sid);
+            let fresh =
+                |section: &OwnSection| rested(section) && (browser || section.last.as_ref() != Some(&sid));
             let sections = &self.offers.sections;
             let free = sections.iter().position(fresh);
             let at = match free.or_else(|| sections.iter().position(rested).filter(|_| count >= SECTIONS_MAX))

@@ -263,6 +263,28 @@ fn the_three_and_three_placeholders_of_a_fallen_back_client_are_inactive() {
 }
 
 #[test]
+fn a_returning_track_takes_its_old_section_with_browsers_only() {
+    for (sdk, sections) in [(proto::client_info::Sdk::Js, 1), (proto::client_info::Sdk::Python, 2)] {
+        let table = Table { publications: vec![audio(1)], ..Table::default() };
+        let mut hello = hello(Protocol::Dual);
+        hello.client.sdk = sdk as i32;
+        let mut bench = Bench::new(table, hello);
+        let mut last = (*offers(&bench.messages())[0]).clone();
+        bench.ask(browser_answer(&last));
+        for subscribe in [false, true] {
+            bench.ask(Asked::Subscription(proto::UpdateSubscription {
+                track_sids: vec!["TR_1".into()],
+                subscribe,
+                ..Default::default()
+            }));
+            last = (*offers(&bench.pass(Duration::from_secs(1)))[0]).clone();
+            bench.ask(browser_answer(&last));
+        }
+        assert_eq!(last.sdp.matches("m=audio").count(), sections, "{sdk:?}");
+    }
+}
+
+#[test]
 fn a_track_left_and_taken_again_at_once_is_offered_anew() {
     let (mut bench, first) = dual(vec![audio(1)]);
     bench.ask(browser_answer(&first));
