@@ -58,8 +58,13 @@ TEST_PACKAGES := $(patsubst %/package.json,%,$(wildcard tests/browser/package.js
 .PHONY: test
 test: setup test-web test-rust test-outside ## everything: units, properties, simulation, real browsers and SDKs
 
+# The server together with the tests: cargo then settles the features of every dependency once and compiles it once.
+.PHONY: test-build
+test-build: web $(STAMPS)/test
+	cargo build --locked --workspace --bin chevet --tests --examples
+
 .PHONY: test-rust
-test-rust: binary $(STAMPS)/test ## Rust tests only
+test-rust: test-build ## Rust tests only
 	cargo nextest run --locked --workspace --no-fail-fast
 
 .PHONY: test-web
@@ -67,7 +72,7 @@ test-web: web/node_modules/.package-lock.json ## tests of the pages' own code
 	npm --prefix web test --silent
 
 .PHONY: test-outside
-test-outside: binary $(STAMPS)/test $(addsuffix /node_modules/.package-lock.json,$(TEST_PACKAGES)) ## real browsers and SDKs only
+test-outside: test-build $(addsuffix /node_modules/.package-lock.json,$(TEST_PACKAGES)) ## real browsers and SDKs only
 	tests/run
 
 .PHONY: lint
@@ -88,7 +93,7 @@ fmt: ## format the Rust code
 	cargo fmt --all
 
 .PHONY: screens
-screens: binary $(STAMPS)/test tests/browser/node_modules/.package-lock.json ## the pictures of docs/screens, taken anew
+screens: test-build tests/browser/node_modules/.package-lock.json ## the pictures of docs/screens, taken anew
 	npm --prefix tests/browser run --silent screens
 
 .PHONY: speed
