@@ -2,9 +2,11 @@
 //! that speaks LiveKit's signalling over the `webrtc` crate, whose WebRTC stack shares nothing with the server's.
 
 mod handlers;
+pub mod hostile;
 mod media;
 mod peer;
 mod server;
+mod stun;
 
 pub use media::{Heard, Kind, Publication};
 pub use peer::Peer;
