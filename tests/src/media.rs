@@ -39,7 +39,7 @@ impl Kind {
             sdp_fmtp_line: fmtp.to_owned(),
             rtcp_feedback: Vec::new(),
         };
-        RTCRtpCodecParameters { rtp_codec, payload_type, ..Default::default() }
+        RTCRtpCodecParameters { rtp_codec, payload_type }
     }
 
     /// Frames each second.

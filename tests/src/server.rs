@@ -49,7 +49,8 @@ pub fn token(room: &str, identity: &str, claims: &Claims) -> String {
 /// `CHEVET_BIN`, else what cargo built beside this test.
 fn binary() -> anyhow::Result<PathBuf> {
     let path = match std::env::var_os("CHEVET_BIN") {
-        Some(path) => PathBuf::from(path),
+        // Tests run in the directory of their crate, one below the root.
+        Some(path) => Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path),
         None => {
             let test = std::env::current_exe()?;
             test.ancestors().nth(2).context("a test is two levels below its target directory")?.join("chevet")

@@ -37,7 +37,7 @@ impl Call {
     }
 
     /// Checks all that an attack must not change.
-    async fn is_undisturbed(mut self) {
+    async fn goes_on_undisturbed(mut self) {
         let tail = self.server.tail();
         assert!(self.server.alive(), "the server died\n{tail}");
         let (status, _) = self.server.get("/readyz").await.expect("the server answers");
@@ -85,7 +85,7 @@ async fn datagrams_of_strangers_change_nothing() {
         })
         .await;
     }
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,7 +126,7 @@ async fn datagrams_of_an_authenticated_participant_change_nothing() {
         })
         .await;
     }
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -171,7 +171,7 @@ async fn garbage_by_ice_tcp_changes_nothing() {
         call.server.metric("chevet_worker_tcp_refused_total").await > 50.0
     })
     .await;
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -200,7 +200,7 @@ async fn garbage_on_the_websocket_ends_that_session_only() {
         call.server.metric("chevet_drops_total{cause=\"signal_garbage\"").await > 0.0
     })
     .await;
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,7 +220,7 @@ async fn requests_that_make_no_sense_change_nothing() {
         // The server may have much to say to that; it must not wait for somebody who does not read.
         let _ = tokio::time::timeout(Duration::from_millis(50), socket.next()).await;
     }
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 fn nonsense(kind: u8, random: &mut StdRng) -> Request {
@@ -314,7 +314,7 @@ async fn requests_that_are_too_large_are_refused() {
         random.fill_bytes(&mut noise);
         let _ = server.exchange(&noise, Duration::from_millis(20)).await;
     }
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -345,7 +345,7 @@ async fn clients_that_never_finish_their_request_are_closed_and_hold_up_nobody()
         closed += usize::from(tokio::time::timeout(chevet_tests::DEADLINE, end).await.is_ok());
     }
     assert_eq!(closed, slow.len(), "{}", call.server.tail());
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -382,5 +382,5 @@ async fn forged_and_expired_tokens_open_nothing_and_are_counted() {
         let counted = call.server.metric(&format!("chevet_tokens_refused_total{{cause=\"{cause}\"")).await;
         assert!(counted > 0.0, "{cause} is not counted");
     }
-    call.is_undisturbed().await;
+    call.goes_on_undisturbed().await;
 }

@@ -26,8 +26,8 @@ export async function until(what, ask, why = () => '') {
 
 /** Starts `chevet serve --dev` on ports that the system picks, waits until it is ready, ends it when the test ends. */
 export async function startServer(t, env = {}) {
-  const target = process.env.CARGO_TARGET_DIR ?? join(tests, '..', 'target')
-  const binary = resolve(process.env.CHEVET_BIN ?? join(target, 'debug', 'chevet'))
+  const target = process.env.CARGO_TARGET_DIR ?? 'target'
+  const binary = resolve(tests, '..', process.env.CHEVET_BIN ?? join(target, 'debug', 'chevet'))
   if (!existsSync(binary)) throw new Error(`no server to test: build one, or set CHEVET_BIN (${binary})`)
   mkdirSync(out, { recursive: true })
   const log = join(out, `${t.name.toLowerCase().replace(/[^a-z0-9]+/g, '-')}.server.log`)

@@ -19,8 +19,8 @@ KEY, SECRET = "devkey", "secret"
 
 
 def binary() -> str:
-    target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    path = Path(os.environ.get("CHEVET_BIN", target / "debug" / "chevet"))
+    target = ROOT / os.environ.get("CARGO_TARGET_DIR", "target")
+    path = ROOT / os.environ.get("CHEVET_BIN", target / "debug" / "chevet")
     assert path.exists(), f"no server to test: build one, or set CHEVET_BIN ({path})"
     return str(path.resolve())
 
