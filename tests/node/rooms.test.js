@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DataPacket_Kind, EgressClient, IngressClient, RoomServiceClient, SipClient } from 'livekit-server-sdk'
-import { KEY, SECRET, someone, startServer, token } from './lib/server.js'
+import { KEY, SECRET, someone, startServer, token, until } from './lib/server.js'
 
 let server, rooms
 const cleanups = []
@@ -46,7 +46,15 @@ test('a participant is listed, changed, muted, sent to and removed', async (t) =
   const sid = await alice.says('published')
 
   assert.deepEqual((await rooms.listParticipants('r2')).map((one) => one.sid), [alice.sid])
-  const got = await rooms.getParticipant('r2', 'alice')
+  // The track is told once its first packet has arrived.
+  const got = await until(
+    'the track is listed',
+    async () => {
+      const alice = await rooms.getParticipant('r2', 'alice')
+      return alice.tracks.length > 0 && alice
+    },
+    server.tail,
+  )
   assert.deepEqual(got.tracks.map((track) => [track.sid, track.mimeType, track.muted]), [[sid, 'audio/opus', false]])
   await refused(rooms.getParticipant('r2', 'zoe'), 404, 'not_found')
 

@@ -78,7 +78,8 @@ async def test_a_subscriber_chooses_among_simulcast_layers(server, room, people,
     publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_LOW)
     await bob.until("the picture shrinks", lambda: eye.size == (320, 180))
     publication.set_video_quality(rtc.VideoQuality.VIDEO_QUALITY_MEDIUM)
-    await bob.until("the picture grows", lambda: eye.size == (640, 360))
+    # On a busy machine the publisher itself leaves the larger layers out for a while.
+    await bob.until(f"the picture grows, seen so far {eye.sizes}", lambda: eye.size == (640, 360), deadline=90)
 
 
 async def test_every_video_codec_of_the_client_arrives(server, room, people, stopped_at_the_end):
