@@ -30,9 +30,11 @@ test('the events of a call arrive signed and in order', async (t) => {
   const alice = await someone(t, server, 'ward', 'alice')
   alice.tell('publish')
   const track = await alice.says('published')
-  await alice.leave()
   const verify = new WebhookReceiver(KEY, SECRET)
   const names = () => posts.map((post) => JSON.parse(post.body).event)
+  // A track is told once its first packet has arrived.
+  await until('the track is published', () => names().includes('track_published'), () => `${names()}\n${server.tail()}`)
+  await alice.leave()
   await until('the room is finished', () => names().includes('room_finished'), () => `${names()}\n${server.tail()}`)
 
   const events = []
