@@ -27,7 +27,7 @@ try {
   const patient = await open('patient', 'Jeanne Moreau', PATIENT, { width: 360, height: 740 })
   await until('they see each other', async () => (await doctor.locator('.tile video').count()) === 2)
   await patient.click('[data-test=files]')
-  await patient.locator('.files-input').setInputFiles({ name: 'ordonnance.pdf', mimeType: 'application/pdf', buffer: Buffer.alloc(182_000, 7) })
+  await patient.locator('.files-input').setInputFiles({ name: 'photo-genou.jpg', mimeType: 'image/jpeg', buffer: Buffer.alloc(182_000, 7) })
   await doctor.locator('[data-test=files]').click()
   await doctor.locator('.transfer[data-state=done]').waitFor()
   // Once the word of the arrival has gone and the larger layers have come.
