@@ -95,6 +95,16 @@ impl Engine {
         }
     }
 
+    /// Data may have left this peer's queue: who waits for that goes on at once, not at the next tick.
+    pub(super) fn release_senders(&mut self, now: Instant, index: usize) {
+        let member = self.world.peers.get(index).map(|peer| peer.member);
+        let room = member.and_then(|member| self.world.members.get(member)).map(|member| member.room);
+        let Some(room) = room else { return };
+        if self.world.rooms.get(room).is_some_and(|room| room.router.is_waiting()) {
+            self.route_room(now, room, |router, members, events| router.on_deadline(now, members, events));
+        }
+    }
+
     /// Lets the data router of a member's room work, and takes what it says.
     pub(super) fn route(
         &mut self,

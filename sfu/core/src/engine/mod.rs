@@ -254,6 +254,7 @@ impl Engine {
             }
             let stirred = std::mem::take(&mut self.stirred);
             for &index in &stirred {
+                self.release_senders(now, index);
                 self.transport_events(now, index);
                 self.read_messages(now, index);
                 // Channels open and close by messages.

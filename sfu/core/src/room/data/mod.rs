@@ -35,11 +35,14 @@ use crate::transport::{Channel, NotSent};
 pub struct DataLimits {
     /// Bytes waiting for one receiver above which its senders are held.
     pub reliable_soft: usize,
-    /// Below this the senders go on.
+    /// Below this the senders go on. Well below the other: a window that opens by a little at a time makes the
+    /// senders' stacks probe for it, and some of them wait a second between two probes.
     pub reliable_low: usize,
+    /// Bytes that a receiver must take within `slow_after`, to be slow and not dead.
+    pub progress: usize,
     /// Never more than this waits for one receiver, in bytes, whoever sends.
     pub reliable_hard: usize,
-    /// Time above the soft bound after which a receiver is cut off.
+    /// Time above the lower bound without progress after which a receiver is cut off.
     pub slow_after: Duration,
     /// Lossy messages are dropped while so many bytes wait for the receiver.
     pub lossy: usize,
@@ -57,7 +60,8 @@ impl Default for DataLimits {
     fn default() -> Self {
         DataLimits {
             reliable_soft: 1024 * 1024,
-            reliable_low: 960 * 1024,
+            reliable_low: 512 * 1024,
+            progress: 64 * 1024,
             reliable_hard: 4 * 1024 * 1024,
             slow_after: Duration::from_secs(5),
             lossy: 256 * 1024,
@@ -450,7 +454,7 @@ impl DataRouter {
             && !cut
             && after >= self.limits.reliable_soft
         {
-            self.receivers.entry(member).or_default().note_over(now);
+            self.receivers.entry(member).or_default().note_over(now, after);
             self.wait_for(from, member, members);
         }
         true
@@ -488,7 +492,12 @@ impl DataRouter {
         members: &mut impl DataPeers,
     ) {
         match members.send(member, channel, message) {
-            Ok(()) => count(&mut self.counters.forwarded),
+            Ok(()) => {
+                count(&mut self.counters.forwarded);
+                if channel == Channel::Reliable {
+                    self.receivers.entry(member).or_default().note_handed(message.len());
+                }
+            }
             Err(NotSent::TooLong) => count(&mut self.counters.dropped_too_long),
             Err(NotSent::NotOpen) => count(&mut self.counters.dropped_pending),
         }

@@ -9,8 +9,11 @@ use super::DataLimits;
 
 #[derive(Default)]
 pub struct Receiver {
-    /// Since when its queue has not been below the bound.
+    /// Since when its queue has not been below the bound, or it has last made progress.
     over_since: Option<Instant>,
+    /// Bytes of reliable messages given to its transport so far, and how many of them it had taken at that time.
+    handed: u64,
+    taken: u64,
     cut: bool,
     /// Waiting for its channel to open.
     pending: VecDeque<(Instant, Bytes)>,
@@ -30,8 +33,23 @@ impl Receiver {
         self.over_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    pub fn note_over(&mut self, now: Instant) {
-        self.over_since.get_or_insert(now);
+    pub fn note_handed(&mut self, bytes: usize) {
+        self.handed = self.handed.saturating_add(bytes as u64);
+    }
+
+    pub fn note_over(&mut self, now: Instant, buffered: usize) {
+        if self.over_since.is_none() {
+            self.over_since = Some(now);
+            self.taken = self.handed.saturating_sub(buffered as u64);
+        }
+    }
+
+    pub fn note_progress(&mut self, now: Instant, buffered: usize, enough: usize) {
+        let taken = self.handed.saturating_sub(buffered as u64);
+        if taken.saturating_sub(self.taken) >= enough as u64 {
+            self.taken = taken;
+            self.over_since = Some(now);
+        }
     }
 
     pub fn note_drained(&mut self) {
