@@ -17,6 +17,8 @@ use crate::session::{Hello, Protocol};
 const PACKED_MAX: usize = 256 * 1024;
 /// Bytes of it when unpacked; more is a bomb.
 const UNPACKED_MAX: u64 = 1024 * 1024;
+/// Of those a client claims to have; there are fewer than ten.
+const CAPABILITIES_MAX: usize = 64;
 
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
@@ -115,7 +117,9 @@ fn by_join_request(query: &Query) -> Result<Ask, AskError> {
     let packed = query.get("join_request").filter(|packed| !packed.is_empty()).ok_or(AskError::Missing)?;
     let request = unpack(packed)?;
     let settings = request.connection_settings.unwrap_or_default();
-    let client = request.client_info.unwrap_or_default();
+    let mut client = request.client_info.unwrap_or_default();
+    // Everybody in the room is told of them.
+    client.capabilities.truncate(CAPABILITIES_MAX);
     Ok(Ask {
         resume: request.reconnect.then_some(request.participant_sid),
         hello: Hello {

@@ -1,6 +1,8 @@
 //! The task of a session: moves messages, notices and time between a socket and the state machine.
 
 use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
@@ -24,6 +26,9 @@ const PING_PERIOD: Duration = Duration::from_secs(10);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Messages that wait for a slow client.
 const QUEUE: usize = 1024;
+/// Bytes that wait for a slow client, so that large messages cannot make its queue a way to the server's memory. Above
+/// the first messages of a full room with long metadata.
+const QUEUE_BYTES: usize = 16 * 1024 * 1024;
 /// For the close handshake.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -37,6 +42,8 @@ pub(crate) struct NewSocket {
 struct Line {
     incoming: SplitStream<WebSocket>,
     outgoing: mpsc::Sender<Message>,
+    /// Bytes in `outgoing`.
+    waiting: Arc<AtomicUsize>,
     writer: JoinHandle<()>,
     heard: Instant,
     control: Control,
@@ -47,10 +54,15 @@ impl Line {
         let (mut sink, incoming) = socket.split();
         let slow = control.metrics().drop_of("signal_slow_client");
         let (outgoing, mut queue) = mpsc::channel::<Message>(QUEUE);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let written = waiting.clone();
         let writer = tokio::spawn(async move {
             while let Some(message) = queue.recv().await {
                 let last = matches!(message, Message::Close(_));
-                match tokio::time::timeout(WRITE_TIMEOUT, sink.send(message)).await {
+                let bytes = size(&message);
+                let sent = tokio::time::timeout(WRITE_TIMEOUT, sink.send(message)).await;
+                written.fetch_sub(bytes, Ordering::Relaxed);
+                match sent {
                     Ok(Ok(())) if !last => {}
                     Ok(_) => break,
                     Err(_) => {
@@ -61,19 +73,27 @@ impl Line {
             }
             let _ = tokio::time::timeout(GOODBYE, sink.close()).await;
         });
-        Line { incoming, outgoing, writer, heard: Instant::now(), control: control.clone() }
+        Line { incoming, outgoing, waiting, writer, heard: Instant::now(), control: control.clone() }
     }
 
     /// False when the client is too slow or gone.
     fn send(&self, message: Message) -> bool {
+        // One message always finds room, however large.
+        if self.waiting.load(Ordering::Relaxed) >= QUEUE_BYTES {
+            return self.too_slow();
+        }
+        // Counted before the writer can take it away.
+        self.waiting.fetch_add(size(&message), Ordering::Relaxed);
         match self.outgoing.try_send(message) {
             Ok(()) => true,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                self.control.metrics().drop_of("signal_slow_client").inc();
-                false
-            }
+            Err(mpsc::error::TrySendError::Full(_)) => self.too_slow(),
             Err(mpsc::error::TrySendError::Closed(_)) => false,
         }
+    }
+
+    fn too_slow(&self) -> bool {
+        self.control.metrics().drop_of("signal_slow_client").inc();
+        false
     }
 
     /// Lets the writer finish on its own.
@@ -89,6 +109,14 @@ impl Line {
         drop(outgoing);
         let _ = tokio::time::timeout(GOODBYE, writer).await;
         drop(incoming);
+    }
+}
+
+/// As counted against [`QUEUE_BYTES`]; the frames of the protocol itself are small.
+fn size(message: &Message) -> usize {
+    match message {
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
     }
 }
 
@@ -114,7 +142,7 @@ pub(crate) async fn run(
 ) {
     let Joined { mut seat, snapshot } = joined;
     let sid = seat.sid.clone();
-    tracing::info!(%sid, room = %seat.room_name, protocol = ?hello.protocol, "session begins");
+    tracing::info!(%sid, protocol = ?hello.protocol, "session begins");
     // The receiver is taken out, so that it can be waited on while the session uses the seat.
     let mut notices = std::mem::replace(&mut seat.notices, mpsc::channel(1).1);
     let house = SeatHouse::new(control.clone(), seat);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chevet_control::registry::{DataPublication, Refused};
 use chevet_sfu_io::api::{Command, DataTrackId};
 use livekit_protocol as proto;
+use prost::Message as _;
 use proto::data_track_subscriber_handles::PublishedDataTrack;
 use proto::request_response::{Reason, Request};
 use proto::signal_response::Message;
@@ -15,6 +16,8 @@ use super::{House, Session};
 /// Data tracks of one participant.
 const PUBLISHED_MAX: usize = 64;
 const NAME_MAX: usize = 256;
+/// Of a whole request, in bytes: the schema and encoding it names go to everybody in the room.
+const REQUEST_MAX: usize = 4 * 1024;
 
 #[derive(Debug, Default)]
 pub(super) struct DataTracks {
@@ -63,6 +66,9 @@ impl<H: House> Session<H> {
         };
         if request.name.is_empty() || request.name.len() > NAME_MAX {
             return Err((Reason::InvalidName, "names have 1 to 256 bytes"));
+        }
+        if request.encoded_len() > REQUEST_MAX {
+            return Err((Reason::LimitExceeded, "the schema or the encoding is too long"));
         }
         if self.data.own.iter().any(|(_, info)| info.pub_handle == request.pub_handle) {
             return Err((Reason::DuplicateHandle, "handle in use"));

@@ -6,6 +6,7 @@ use chevet_sfu_io::api::{
 };
 use chevet_sfu_io::sdp::{AgreedPayload, OpusOptions, Section, SectionKind};
 use livekit_protocol as proto;
+use prost::Message as _;
 use proto::request_response::{Reason, Request};
 use proto::signal_response::Message;
 
@@ -19,6 +20,8 @@ use super::{House, Session};
 const PENDING_MAX: usize = 20;
 /// Of names and ids that a client gives to a track, in bytes.
 const NAME_MAX: usize = 256;
+/// Of a whole AddTrack, in bytes: what it describes goes to everybody in the room. Clients send some hundreds.
+const REQUEST_MAX: usize = 16 * 1024;
 /// Spatial layers of a track.
 const LAYERS_MAX: usize = 3;
 
@@ -150,6 +153,7 @@ impl<H: House> Session<H> {
         self.house.may_publish(source).map_err(|refused| (refused.reason(), "may not publish this"))?;
         let texts = [&request.cid, &request.name, &request.stream];
         if texts.into_iter().any(|text| text.len() > NAME_MAX)
+            || request.encoded_len() > REQUEST_MAX
             || request.simulcast_codecs.len() > 8
             || request.layers.len() > 16
         {

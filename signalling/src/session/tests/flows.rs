@@ -161,6 +161,13 @@ fn pending_add_tracks_are_bounded_and_named_once() {
     let messages = bench.ask(Asked::AddTrack(add_track("c", proto::TrackType::Audio)));
     assert_eq!(reason(&messages[0]), Reason::LimitExceeded as i32);
 
+    // What a layer is called goes to everybody in the room.
+    let mut long = add_track("e", proto::TrackType::Video);
+    long.layers = vec![proto::VideoLayer { rid: "x".repeat(100_000), ..Default::default() }];
+    let messages = bench.ask(Asked::AddTrack(long));
+    let Message::RequestResponse(response) = &messages[0] else { panic!("refused") };
+    assert_eq!((response.reason, response.message.as_str()), (Reason::LimitExceeded as i32, "too long"));
+
     bench.session.house.permission.can_publish = false;
     let messages = bench.ask(Asked::AddTrack(add_track("d", proto::TrackType::Audio)));
     let Message::RequestResponse(response) = &messages[0] else { panic!("refused") };
@@ -290,6 +297,12 @@ fn data_tracks_have_handles_on_both_sides() {
             ..Default::default()
         })
     };
+    let long_schema = Asked::PublishDataTrackRequest(proto::PublishDataTrackRequest {
+        pub_handle: 8,
+        name: "d".into(),
+        schema: Some(proto::DataTrackSchemaId { name: "x".repeat(100_000), ..Default::default() }),
+        ..Default::default()
+    });
     let messages = bench.ask(publish(5, "a"));
     assert!(matches!(&messages[0], Message::PublishDataTrackResponse(response)
         if response.info.as_ref().is_some_and(|info| info.sid.starts_with("DTR_") && info.pub_handle == 5)));
@@ -299,6 +312,7 @@ fn data_tracks_have_handles_on_both_sides() {
         (publish(0, "c"), Reason::InvalidHandle),
         (publish(70_000, "c"), Reason::InvalidHandle),
         (publish(7, ""), Reason::InvalidName),
+        (long_schema, Reason::LimitExceeded),
     ] {
         let messages = bench.ask(request);
         assert!(
