@@ -60,7 +60,7 @@ async fn serve_http<S>(
         let service = service.clone();
         async move { Ok::<_, std::convert::Infallible>(service.call(request).await) }
     });
-    let stream = Held { stream, _slot: slot, _running: stopping.clone() };
+    let stream = Held::new(stream, config.write_patience, slot, stopping.clone());
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)

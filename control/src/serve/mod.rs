@@ -28,6 +28,8 @@ pub struct ListenConfig {
     pub connections_max: usize,
     /// For the whole head of a request, so that nobody holds a connection by sending it drop by drop.
     pub header_timeout: Duration,
+    /// A client that takes nothing of an answer for this long is cut off.
+    pub write_patience: Duration,
     /// Request line and headers together, in bytes. A join request without compression passes 25 kB.
     pub header_bytes: usize,
     /// After a stop is asked for, connections have this long to end.
@@ -41,6 +43,7 @@ impl Default for ListenConfig {
             tls: Tls::Off,
             connections_max: 20_000,
             header_timeout: Duration::from_secs(10),
+            write_patience: Duration::from_secs(30),
             header_bytes: 128 * 1024,
             drain: Duration::from_secs(5),
         }

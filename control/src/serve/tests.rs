@@ -136,6 +136,25 @@ async fn more_connections_than_allowed_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn who_reads_no_answers_loses_the_connection() {
+    let listen = ListenConfig {
+        connections_max: 1,
+        write_patience: Duration::from_millis(300),
+        ..ListenConfig::default()
+    };
+    let running = run(listen).await;
+    let mut deaf = TcpStream::connect(running.addr).await.expect("listening");
+    // More answers than the buffers of both sides hold.
+    let asking = tokio::spawn(async move {
+        let many = "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n".repeat(100);
+        while deaf.write_all(many.as_bytes()).await.is_ok() {}
+    });
+    tokio::time::timeout(Duration::from_secs(60), asking).await.expect("cut off").expect("no panic");
+    let answer = exchange(running.addr, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_stop_lets_the_idle_go_and_ends() {
     let mut running = run(ListenConfig::default()).await;
     let mut idle = TcpStream::connect(running.addr).await.expect("listening");
