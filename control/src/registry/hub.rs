@@ -354,7 +354,9 @@ impl Hub {
                 );
             }
         }
-        tracing::info!(room = %state.room, sid = %state.sid, reason = reason.as_str_name(), "participant left");
+        // The server's own id for the room: its name may be a person's.
+        let room = room_info.as_ref().map_or("", |room| room.sid.as_str());
+        tracing::info!(room, sid = %state.sid, reason = reason.as_str_name(), "participant left");
     }
 
     /// Ends a room and everybody in it.
@@ -372,11 +374,11 @@ impl Hub {
         for member in members {
             self.remove(now, member, reason, Some(action));
         }
-        let Some((name, room)) = self.rooms.remove_entry(name) else { return false };
+        let Some(room) = self.rooms.remove(name) else { return false };
         self.room_names.remove(&room.id);
         self.command(room.worker, Command::CloseRoom { room: room.id });
         self.webhooks.room_finished(&room.info, why);
-        tracing::info!(room = %name, why = why.as_str_name(), "room ended");
+        tracing::info!(room = %room.info.sid, why = why.as_str_name(), "room ended");
         true
     }
 }

@@ -119,7 +119,7 @@ impl Hub {
             ..proto::Room::default()
         };
         self.webhooks.room_started(&info);
-        tracing::info!(room = %name, sid = %info.sid, worker = worker.0, "room opened");
+        tracing::info!(room = %info.sid, worker = worker.0, "room opened");
         self.command(worker, Command::OpenRoom { room: id });
         self.room_names.insert(id, name.clone());
         let state = RoomState {
@@ -214,7 +214,7 @@ impl Hub {
             }
         }
         self.counts.joins.fetch_add(1, Ordering::Relaxed);
-        tracing::info!(room = %room_name, %sid, "participant joined");
+        tracing::info!(room = %snapshot.room.sid, %sid, "participant joined");
         Ok(Seated { room: room_id, member, worker, room_name, sid, identity, notices, snapshot })
     }
 

@@ -40,7 +40,8 @@ impl Hub {
                 .map(|(name, _)| name.clone())
                 .collect();
             for name in lost {
-                tracing::error!(room = %name, worker = load.worker.0, "the media worker lost its state");
+                let room = self.rooms.get(&name).map_or("", |room| room.info.sid.as_str());
+                tracing::error!(room, worker = load.worker.0, "the media worker lost its state");
                 self.counts.rooms_lost.fetch_add(1, Ordering::Relaxed);
                 let why = RoomEndReason::RoomEndSuperseded;
                 self.close_room(now, &name, DisconnectReason::MediaFailure, Action::Reconnect, why);
