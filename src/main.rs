@@ -8,6 +8,7 @@ mod secrets;
 mod serve;
 mod settings;
 
+use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -20,11 +21,11 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Serve { settings, demo } => load(&settings).and_then(|loaded| serve::run(loaded, demo)),
         Command::Config { example: true, .. } => {
-            print!("{EXAMPLE}");
+            say(EXAMPLE);
             Ok(())
         }
         Command::Config { settings, .. } => load(&settings).map(|loaded| {
-            print!("{}", effective(&loaded));
+            say(&effective(&loaded));
             warn(&loaded);
         }),
         Command::Token { settings, request } => load(&settings).and_then(|loaded| token(&loaded, &request)),
@@ -49,6 +50,12 @@ fn told_once(error: &anyhow::Error) -> String {
     told
 }
 
+/// To standard output. A reader that went away, such as `head`, is no error.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
 fn load(settings: &Settings) -> anyhow::Result<Loaded> {
     Ok(Sources::of_process(settings.dev, settings.config.clone()).load()?)
 }
@@ -61,9 +68,16 @@ fn warn(loaded: &Loaded) {
 
 fn token(loaded: &Loaded, request: &TokenRequest) -> anyhow::Result<()> {
     let config = &loaded.config;
-    let tokens = links::signer(&secrets::keys(config)?, config.dev)?;
+    // Only a server that reads the same file will take the token: a relative data_dir depends on where one stands.
+    let made = config.keys.is_empty() && !secrets::file(config).exists();
+    let keys = secrets::keys(config)?;
+    if made {
+        let file = std::path::absolute(secrets::file(config))?;
+        eprintln!("chevet: made an API key in {}; start the server with the same data_dir", file.display());
+    }
+    let tokens = links::signer(&keys, config.dev)?;
     let token = links::token(&tokens, request)?;
     let base = links::base_url(config, SocketAddr::new(config.server.bind, config.server.port));
-    println!("token  {token}\nlink   {}", links::join_link(&base, &token));
+    say(&format!("token  {token}\nlink   {}\n", links::join_link(&base, &token)));
     Ok(())
 }

@@ -14,12 +14,17 @@ use rand::distr::{Alphanumeric, SampleString};
 const SECRET_CHARS: usize = 43;
 const KEY_CHARS: usize = 12;
 
+/// Where a generated key is kept.
+pub fn file(config: &Config) -> PathBuf {
+    config.server.data_dir.join("keys.toml")
+}
+
 /// The API keys to use: those configured, else those kept, else one made now.
 pub fn keys(config: &Config) -> anyhow::Result<BTreeMap<String, Secret>> {
     if !config.keys.is_empty() {
         return Ok(config.keys.clone());
     }
-    let path = config.server.data_dir.join("keys.toml");
+    let path = file(config);
     match read(&path)? {
         Some(keys) => Ok(keys),
         None => {

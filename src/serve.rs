@@ -11,7 +11,7 @@ use chevet_signalling::ServerFacts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::{links, logging, pages, secrets, settings};
+use crate::{links, logging, pages, say, secrets, settings};
 
 pub fn run(loaded: Loaded, demo: bool) -> anyhow::Result<()> {
     logging::start(&loaded.config.logging);
@@ -37,13 +37,13 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
     let mut stopping = stop_signal(config.server.stop_timeout)?;
-    println!("Chevet is listening on {base}");
+    say(&format!("Chevet is listening on {base}\n"));
     if demo {
-        println!("\nTwo links for one call. Open each in a browser of its own:\n");
+        say("\nTwo links for one call. Open each in a browser of its own:\n\n");
         for (name, link) in links::demo(&base, control.tokens())? {
-            println!("  {name}\n  {link}\n");
+            say(&format!("  {name}\n  {link}\n\n"));
         }
-        println!("Ctrl-C stops the server.");
+        say("Ctrl-C stops the server.\n");
     }
     tracing::info!(port = listening.port(), workers = sfu.workers(), "started");
 
