@@ -54,7 +54,7 @@ pub struct Settings {
     /// The settings file (TOML).
     #[arg(long, short, value_name = "FILE", env = "CHEVET_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Loopback, port 7880, API key `devkey` with the secret `secret`. For trying and testing only.
+    /// Pages and API on loopback, port 7880 (media on all interfaces), API key `devkey` with the secret `secret`. For trying and testing only.
     #[arg(long)]
     pub dev: bool,
 }

@@ -130,6 +130,8 @@ impl Engine {
                 drops.rtp_malformed += 1;
                 return;
             }
+            // Publishers probe their uplink with copies on the retransmission stream.
+            Accepted::Duplicate if retransmission => return,
             Accepted::Duplicate | Accepted::TooOld => {
                 drops.too_old += 1;
                 return;
