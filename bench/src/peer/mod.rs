@@ -1,0 +1,63 @@
+//! One client's end of a peer connection, as a value: datagrams and time in, datagrams and notices out.
+
+use std::net::SocketAddr;
+
+use chevet_sfu_core::api::{DtlsRole, Fingerprint, IceCredentials, MediaSettings};
+
+/// What our description says of a peer connection. Made before anything is known of the other side.
+#[derive(Clone, Debug)]
+pub struct Local {
+    pub ice: IceCredentials,
+    pub fingerprint: Fingerprint,
+}
+
+/// What the other side's description says. A repeated description may add media and nothing else.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    pub ice: IceCredentials,
+    /// Checked against the certificate of the handshake.
+    pub fingerprint: Fingerprint,
+    /// Our role in the handshake: `Client` unless the other side insists on it.
+    pub role: DtlsRole,
+    /// UDP candidates, best first.
+    pub candidates: Vec<SocketAddr>,
+    /// Bring up an SCTP association for data channels.
+    pub data: bool,
+    pub media: Media,
+}
+
+/// What both descriptions have agreed on for RTP.
+#[derive(Clone, Debug, Default)]
+pub struct Media {
+    pub settings: MediaSettings,
+    /// SSRCs of retransmission streams that will arrive, with those of the media they repeat.
+    pub retransmissions: Vec<(u32, u32)>,
+    /// Answer transport-wide sequence numbers of what arrives with feedback.
+    pub transport_cc: bool,
+}
+
+/// What a peer tells the one who opened it.
+#[derive(Debug)]
+pub enum Notice {
+    /// The first check was answered.
+    IceConnected,
+    /// Keys are there: media may flow.
+    Connected,
+    /// The first media packet that this peer received.
+    FirstMedia,
+    /// A data channel is open, by whoever opened it.
+    ChannelOpen {
+        label: String,
+    },
+    Message {
+        label: String,
+        bytes: bytes::Bytes,
+    },
+    /// Bytes that wait to be sent on a channel fell below the low mark.
+    Drained {
+        label: String,
+    },
+    /// Final.
+    Failed(String),
+    Closed,
+}

@@ -1,0 +1,5 @@
+//! One scenario against one target.
+
+pub fn main() -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,1 @@
+//! What to run: TOML files that an operator edits.
