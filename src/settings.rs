@@ -7,7 +7,7 @@ use std::time::Duration;
 use chevet_config::{Config, Secret, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
-use chevet_sfu_io::SfuConfig;
+use chevet_sfu_io::{CompanySettings, SfuConfig};
 
 pub fn sfu(config: &Config) -> SfuConfig {
     let rtc = &config.rtc;
@@ -17,6 +17,7 @@ pub fn sfu(config: &Config) -> SfuConfig {
         udp_port: rtc.udp_port,
         tcp_port: rtc.tcp_port,
         advertise: rtc.advertise.clone(),
+        company: CompanySettings { hold_max: rtc.hold_max, ..CompanySettings::default() },
         ..SfuConfig::default()
     }
 }

@@ -92,6 +92,8 @@ pub struct Rtc {
     pub advertise: Vec<IpAddr>,
     /// 0: one for each core.
     pub workers: u16,
+    /// Zero: video packets never wait for company.
+    pub hold_max: Duration,
 }
 
 /// What a new room starts with. A CreateRoom call may say otherwise for one room.
@@ -191,6 +193,7 @@ impl Default for Rtc {
             tcp_port: Some(7881),
             advertise: Vec::new(),
             workers: 0,
+            hold_max: Duration::from_millis(5),
         }
     }
 }
@@ -254,6 +257,7 @@ impl Config {
         visit.setting("tcp_port", &mut rtc.tcp_port);
         visit.setting("advertise", &mut rtc.advertise);
         visit.setting("workers", &mut rtc.workers);
+        visit.setting("hold_max", &mut rtc.hold_max);
 
         visit.section("keys");
         visit.secrets(keys);

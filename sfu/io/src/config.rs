@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use chevet_sfu_core::engine::CompanySettings;
+
 /// Settings of [`crate::Sfu::start`].
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
@@ -25,6 +27,8 @@ pub struct SfuConfig {
     pub events_max: usize,
     /// Segmentation offload (UDP_SEGMENT). The sender turns it off by itself where the kernel refuses it.
     pub segmentation_offload: bool,
+    /// When video packets wait for the next ones of their frame.
+    pub company: CompanySettings,
 }
 
 impl Default for SfuConfig {
@@ -39,6 +43,7 @@ impl Default for SfuConfig {
             commands_max: 8192,
             events_max: 8192,
             segmentation_offload: true,
+            company: CompanySettings::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use chevet_sfu_core::api::{
     Command, DataChannels, DtlsRole, Event, IceCredentials, MemberConfig, MemberId, MemberPermissions, Path,
     RoomId, TransportConfig, TransportId,
 };
-use chevet_sfu_core::engine::{Engine, EngineConfig};
+use chevet_sfu_core::engine::{CompanySettings, Engine, EngineConfig};
 use chevet_sfu_core::transport::{Certificate, Channel, Outbox, Transport, TransportEvent};
 use chevet_sfu_io::sim::{Link, Peer, Port, World};
 use chevet_sfu_io::{WorkerId, ufrag_for};
@@ -173,7 +173,12 @@ impl Meeting {
         let mut world = World::new(start, seed);
         let certificate = Arc::new(Certificate::generate().unwrap());
         let fingerprint = certificate.fingerprint();
-        let config = EngineConfig { certificate, seed, ntp_epoch: 3_900_000_000 << 32 };
+        let config = EngineConfig {
+            certificate,
+            seed,
+            ntp_epoch: 3_900_000_000 << 32,
+            company: CompanySettings::default(),
+        };
         world.add_engine(server(), Engine::new(config, start));
         world.network().set_default(Link { latency: Duration::from_millis(10), ..Link::default() });
         world.command(0, open_room(ROOM));
