@@ -170,7 +170,7 @@ mod tests {
             (vec![Verdict::Grew, Verdict::Shrank], false)
         );
         assert_eq!(
-            verdicts(&before, &[("parse", 105.0), ("open", 1000.0)]),
+            verdicts(&before, &[("parse", 104.9), ("open", 1000.0)]),
             (vec![Verdict::Within, Verdict::Within], true)
         );
     }

@@ -14,7 +14,7 @@ use crate::measure::{counted_region, end};
 use crate::media::{Negotiated, Packet, Source, VIDEO_SSRC};
 use crate::rig::video_subscription;
 
-/// Less than a second: the ring has them all. Before them come as many as it takes to its full size.
+/// Less than a second: the ring has them all. As many as bring it to its full size come before.
 const FRAMES: u64 = 33;
 const FRAMES_BEFORE: u64 = 60;
 const SUBSCRIBERS: u64 = 50;
