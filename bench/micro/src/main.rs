@@ -58,8 +58,29 @@ fn main() -> anyhow::Result<ExitCode> {
 fn run() -> anyhow::Result<()> {
     let profile = paths::run()?;
     println!("#srtp\t{}", profile.name());
+    println!("#cpu\t{}", cpu_features());
     stages::run(profile);
     Ok(())
+}
+
+/// Those by which the ciphers and the C library choose their way, as the simulated processor has them.
+fn cpu_features() -> String {
+    #[cfg(target_arch = "x86_64")]
+    let features = [
+        ("aes", std::is_x86_feature_detected!("aes")),
+        ("avx", std::is_x86_feature_detected!("avx")),
+        ("avx2", std::is_x86_feature_detected!("avx2")),
+        ("avx512f", std::is_x86_feature_detected!("avx512f")),
+        ("bmi2", std::is_x86_feature_detected!("bmi2")),
+        ("movbe", std::is_x86_feature_detected!("movbe")),
+        ("pclmulqdq", std::is_x86_feature_detected!("pclmulqdq")),
+        ("ssse3", std::is_x86_feature_detected!("ssse3")),
+        ("vaes", std::is_x86_feature_detected!("vaes")),
+    ];
+    #[cfg(not(target_arch = "x86_64"))]
+    let features = [(std::env::consts::ARCH, true)];
+    let present: Vec<&str> = features.iter().filter(|(_, present)| *present).map(|(name, _)| *name).collect();
+    present.join(" ")
 }
 
 fn check(files: &Files) -> anyhow::Result<ExitCode> {
