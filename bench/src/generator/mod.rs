@@ -44,3 +44,6 @@ pub struct Tally {
     /// The busiest thread's CPU time over wall time.
     pub busiest_thread: f64,
 }
+
+/// Its threads and peers.
+pub struct Generator {}
