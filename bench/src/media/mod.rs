@@ -1,5 +1,8 @@
 //! What clients send, and how what arrives is judged.
 
+pub mod judge;
+pub mod source;
+
 use std::time::Duration;
 
 use chevet_sfu_core::api::{Codec, Token};
