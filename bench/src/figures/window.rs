@@ -27,9 +27,9 @@ impl Reading {
 #[derive(Clone, Debug)]
 pub struct Window {
     pub tally: Tally,
-    /// CPU time of the server, seconds.
+    /// CPU time of the server, seconds, and the part of it outside the kernel.
+    pub cpu: Option<f64>,
     pub user: Option<f64>,
-    pub system: Option<f64>,
     pub context_switches: Option<f64>,
     /// Cores' worth of CPU time used by others, and taken by the hypervisor.
     pub other_load: f64,
@@ -40,29 +40,26 @@ impl Window {
     pub fn between(before: &Reading, after: &Reading, tally: Tally) -> Window {
         let seconds = tally.seconds.max(1e-9);
         let usage = before.usage.zip(after.usage);
-        let user = usage.map(|(before, after)| after.user_seconds - before.user_seconds);
-        let system = usage.map(|(before, after)| after.system_seconds - before.system_seconds);
-        let server = user.unwrap_or(0.0) + system.unwrap_or(0.0);
+        // The sum is exact; its parts are as the kernel's ticks say, so a short window may show one of them shrink.
+        let server = usage.map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
+        let user = usage
+            .zip(server)
+            .map(|((before, after), sum)| (after.user_seconds - before.user_seconds).clamp(0.0, sum.max(0.0)));
         let own = after.own - before.own;
         let busy = after.cpus.busy - before.cpus.busy;
         Window {
+            cpu: server,
             user,
-            system,
             context_switches: usage
                 .map(|(before, after)| after.context_switches.saturating_sub(before.context_switches) as f64),
-            other_load: ((busy - own - server) / seconds).max(0.0),
+            other_load: ((busy - own - server.unwrap_or(0.0)) / seconds).max(0.0),
             steal: ((after.cpus.steal - before.cpus.steal) / seconds).max(0.0),
             tally,
         }
     }
 
-    /// CPU time of the server, seconds.
-    pub fn cpu(&self) -> Option<f64> {
-        Some(self.user? + self.system?)
-    }
-
     pub fn us_per_packet(&self) -> Option<f64> {
-        per_packet(self.cpu()?, &self.tally)
+        per_packet(self.cpu?, &self.tally)
     }
 
     pub fn loss_by_sequence(&self) -> f64 {
@@ -91,8 +88,8 @@ pub fn summarize(record: &mut Record, windows: &[Window], expected: &Expected) {
         |figure: &dyn Fn(&Window) -> Option<f64>| median(used.iter().filter_map(|window| figure(window)));
     record.us_per_packet = of(&Window::us_per_packet);
     record.us_per_packet_user = of(&|window| per_packet(window.user?, &window.tally));
-    record.us_per_packet_system = of(&|window| per_packet(window.system?, &window.tally));
-    record.server_load = of(&|window| Some(window.cpu()? / window.tally.seconds));
+    record.us_per_packet_system = of(&|window| per_packet(window.cpu? - window.user?, &window.tally));
+    record.server_load = of(&|window| Some(window.cpu? / window.tally.seconds));
     record.context_switches_per_second = of(&|window| Some(window.context_switches? / window.tally.seconds));
     record.context_switches_per_packet =
         of(&|window| Some(window.context_switches? / (window.tally.received.max(1)) as f64));
@@ -175,42 +172,28 @@ pub mod tests {
     use super::*;
 
     pub fn tally() -> Tally {
-        let mut latency = Histogram::new(3).unwrap();
-        latency.record_n(500_000, 990).unwrap();
-        latency.record_n(4_000_000, 10).unwrap();
-        let mut lateness = Histogram::new(3).unwrap();
-        lateness.record_n(20_000, 1000).unwrap();
-        Tally {
+        let mut tally = Tally {
             seconds: 2.5,
             offered: 575,
             sent: 575,
             received: 57_500,
-            received_bytes: 50_000_000,
-            recovered: 0,
-            lost_by_sequence: 0,
-            lost_by_probe: 0,
-            latency_from_due: latency.clone(),
-            latency,
-            lateness,
-            kernel_drops: 0,
-            send_failures: 0,
-            nacks_sent: 0,
-            nacks_received: 0,
-            key_frames_asked: 0,
-            key_frames_sent: 0,
-            frames_complete: 7500,
-            frames_broken: 0,
             cpu_seconds: 0.1,
             datagrams: 58_075,
             busiest_thread: 0.2,
-        }
+            ..Tally::new()
+        };
+        tally.latency.record_n(500_000, 990).unwrap();
+        tally.latency.record_n(4_000_000, 10).unwrap();
+        tally.latency_from_due = tally.latency.clone();
+        tally.lateness.record_n(20_000, 1000).unwrap();
+        tally
     }
 
     pub fn window() -> Window {
         Window {
             tally: tally(),
+            cpu: Some(0.23),
             user: Some(0.05),
-            system: Some(0.18),
             context_switches: Some(500.0),
             other_load: 0.05,
             steal: 0.0,
@@ -235,7 +218,7 @@ pub mod tests {
     #[test]
     fn one_window_that_is_off_does_not_move_the_median() {
         let mut odd = window();
-        odd.user = Some(5.0);
+        odd.cpu = Some(5.0);
         let mut record = Record::default();
         summarize(&mut record, &[window(), odd, window()], &Expected::default());
         near(record.us_per_packet, 4.0);
@@ -245,7 +228,7 @@ pub mod tests {
     fn a_window_during_which_others_worked_is_set_aside_and_mentioned() {
         let mut odd = window();
         odd.other_load = 0.9;
-        odd.user = Some(5.0);
+        odd.cpu = Some(5.0);
         let mut record = Record::default();
         summarize(&mut record, &[window(), window(), odd], &Expected::default());
         assert_eq!((record.windows, record.windows_set_aside), (2, 1));
@@ -275,7 +258,7 @@ pub mod tests {
 
     #[test]
     fn what_others_used_is_what_neither_the_server_nor_we_used() {
-        let usage = |user| Some(Usage { user_seconds: user, ..Usage::default() });
+        let usage = |user| Some(Usage { cpu_seconds: user, ..Usage::default() });
         let before = Reading { usage: usage(1.0), cpus: Cpus { busy: 10.0, steal: 0.0 }, own: 2.0 };
         let after = Reading { usage: usage(2.0), cpus: Cpus { busy: 13.0, steal: 0.25 }, own: 3.0 };
         let window = Window::between(&before, &after, tally());

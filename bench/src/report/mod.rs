@@ -1,5 +1,6 @@
 //! What is left of a run: a table on the terminal, JSON lines, a list of the latest runs, and a page with plots.
 
+mod compare;
 mod html;
 mod page;
 mod plot;
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+pub use compare::compare;
 pub use html::page;
 pub use table::table;
 

@@ -272,6 +272,12 @@ impl Scenario {
         }
     }
 
+    /// The file of a scenario that comes with the bench.
+    pub fn text(name: &str) -> anyhow::Result<&'static str> {
+        let found = BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, text)| *text);
+        found.with_context(|| format!("no scenario {name}: `chevet-bench scenarios` lists them"))
+    }
+
     /// The names that come with the bench, in the order in which `make bench` runs them.
     pub fn names() -> impl Iterator<Item = &'static str> {
         BUILT_IN.iter().map(|(name, _)| *name)
