@@ -1,1 +1,6 @@
 //! Addresses, sockets, clocks.
+
+mod addresses;
+pub mod clock;
+
+pub use addresses::{AddressPool, Network};
