@@ -153,6 +153,3 @@ fn credentials() -> IceCredentials {
     let text = |len| rand::rng().sample_iter(Alphanumeric).take(len).map(char::from).collect();
     IceCredentials { ufrag: text(8), pwd: text(24) }
 }
-
-/// Its threads and peers.
-pub struct Generator {}
