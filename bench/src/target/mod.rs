@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::bail;
 use serde::{Deserialize, Serialize};
 
-pub use session::{FileReceived, FileSent, Session};
+pub use session::{FileReceived, FileSent, Order, Orders, Session, Teller};
 pub use usage::Usage;
 
 use crate::generator::Generator;
