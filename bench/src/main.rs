@@ -32,11 +32,14 @@ use crate::figures::Record;
 use crate::run::campaign::{Campaign, campaign};
 use crate::run::subject::Subject;
 use crate::run::{Pins, Progress};
-use crate::scenario::{Audio, Scenario, Shape, Tracks, Video};
+use crate::scenario::{Audio, Scenario, Tracks, Video};
 use crate::target::{Protocol, ServerOptions};
 
 #[derive(Parser)]
-#[command(version, about = "Loads a media server with real endpoints, measures what it costs, and says when its own figures are not to be trusted")]
+#[command(
+    version,
+    about = "Loads a media server with real endpoints, measures what it costs, and says when its own figures are not to be trusted"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -42,9 +42,9 @@ impl Window {
         let usage = before.usage.zip(after.usage);
         // The sum is exact; its parts are as the kernel's ticks say, so a short window may show one of them shrink.
         let server = usage.map(|(before, after)| after.cpu_seconds - before.cpu_seconds);
-        let user = usage
-            .zip(server)
-            .map(|((before, after), sum)| (after.user_seconds - before.user_seconds).clamp(0.0, sum.max(0.0)));
+        let user = usage.zip(server).map(|((before, after), sum)| {
+            (after.user_seconds - before.user_seconds).clamp(0.0, sum.max(0.0))
+        });
         let own = after.own - before.own;
         let busy = after.cpus.busy - before.cpus.busy;
         Window {

@@ -239,7 +239,8 @@ mod tests {
 
     #[test]
     fn points_of_one_fan_out_give_the_cost_of_both_together() {
-        let model = fit(&[point(1000.0, 1.0, 4e-6, 3e-6, 0.0), point(4000.0, 1.0, 4e-6, 3e-6, 0.0)], 0.0).unwrap();
+        let model =
+            fit(&[point(1000.0, 1.0, 4e-6, 3e-6, 0.0), point(4000.0, 1.0, 4e-6, 3e-6, 0.0)], 0.0).unwrap();
         assert!((model.load(2000.0, 2000.0) - 0.014).abs() < 1e-9, "{model:?}");
     }
 
@@ -254,7 +255,8 @@ mod tests {
 
     #[test]
     fn rooms_follow_from_costs_cores_and_margin() {
-        let model = Model { wake: 10e-6, copy: 10e-6, cores: 1.0, kib_per_participant: 40.0, ..Model::default() };
+        let model =
+            Model { wake: 10e-6, copy: 10e-6, cores: 1.0, kib_per_participant: 40.0, ..Model::default() };
         // Two people send 100 packets/s together and receive 100: 2 ms of CPU each second.
         let plan = model.plan(&shape(2), 1.0);
         assert_eq!((plan.rooms_at_most, plan.rooms), (425, 374));

@@ -11,7 +11,8 @@ pub fn compare(records: &[Record], ours: &str) -> String {
     let mut text = String::new();
     for scenario in scenarios(records) {
         let of = |target: &str, figure: &dyn Fn(&Record) -> Option<f64>| {
-            let good = |record: &&Record| record.scenario == scenario && record.target == target && !record.void;
+            let good =
+                |record: &&Record| record.scenario == scenario && record.target == target && !record.void;
             median(records.iter().filter(good).filter_map(figure))
         };
         let others: Vec<String> =
@@ -21,7 +22,8 @@ pub fn compare(records: &[Record], ours: &str) -> String {
             for other in &others {
                 let Some(theirs) = of(other, &figure).filter(|theirs| *theirs > 0.0) else { continue };
                 let ratio = mine / theirs;
-                let worth = if (ratio - 1.0).abs() < NOISE { "  (within what two runs differ by)" } else { "" };
+                let worth =
+                    if (ratio - 1.0).abs() < NOISE { "  (within what two runs differ by)" } else { "" };
                 text.push_str(&format!(
                     "{scenario:<20} {name:<18} {ours} {:>8}  {other:<14} {:>8}  {ratio:>6.2} x{worth}\n",
                     number(mine),
@@ -31,7 +33,9 @@ pub fn compare(records: &[Record], ours: &str) -> String {
         }
     }
     if text.is_empty() {
-        text.push_str(&format!("nothing to compare: no figures of {ours} and of another target that are not void\n"));
+        text.push_str(&format!(
+            "nothing to compare: no figures of {ours} and of another target that are not void\n"
+        ));
     }
     text
 }

@@ -37,7 +37,8 @@ pub async fn calibrate(
     let before = stage.reading();
     tokio::time::sleep(IDLE).await;
     let after = stage.reading();
-    let (before, after) = before.usage.zip(after.usage).context("the server's process is not on this machine")?;
+    let (before, after) =
+        before.usage.zip(after.usage).context("the server's process is not on this machine")?;
     let idle = (after.cpu_seconds - before.cpu_seconds).max(0.0) / IDLE.as_secs_f64();
 
     let mut points = Vec::new();

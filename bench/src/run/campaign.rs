@@ -55,9 +55,12 @@ fn line(record: &Record) -> String {
     parts.extend(record.cpu_ms_per_join.map(|ms| format!("{} ms of CPU a join", number(ms))));
     parts.extend(record.files.map(|files| format!("{} Mbit/s of files", number(files.mbit_per_second))));
     parts.extend(record.knee.as_ref().map(|knee| format!("carries {} {}", knee.carried, knee.unit)));
-    parts.extend(record.void_reasons.first().map(|reason| {
-        if record.measured() { format!("VOID: {reason}") } else { reason.clone() }
-    }));
+    parts.extend(
+        record
+            .void_reasons
+            .first()
+            .map(|reason| if record.measured() { format!("VOID: {reason}") } else { reason.clone() }),
+    );
     format!("{} / {}: {}", record.scenario, record.target, parts.join(", "))
 }
 

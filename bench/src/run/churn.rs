@@ -100,7 +100,9 @@ pub async fn run(
         record.files = Some(Files {
             sent: happened.files.get(),
             failed: happened.lost_files.get(),
-            mbit_per_second: happened.file_bytes.get() as f64 * 8.0 / 1e6 / happened.file_seconds.get().max(1e-9),
+            mbit_per_second: happened.file_bytes.get() as f64 * 8.0
+                / 1e6
+                / happened.file_seconds.get().max(1e-9),
             ..Files::default()
         });
     }
@@ -113,7 +115,9 @@ pub async fn run(
         && let Some((until, to)) = record.memory.last().copied()
     {
         let minutes = (until - seconds) / 60.0;
-        record.remarks.push(format!("resident memory went from {from:.1} to {to:.1} MiB in {minutes:.1} minutes"));
+        record
+            .remarks
+            .push(format!("resident memory went from {from:.1} to {to:.1} MiB in {minutes:.1} minutes"));
     }
     if let Some(first) = failures.first() {
         record.void_reasons.push(format!("{} joins failed: {first}", failures.len()));
@@ -138,8 +142,7 @@ async fn room_life(
     let mut turn = filled.subscribe();
     let _ = turn.wait_for(|count| *count as usize + FILL_AT_ONCE > room as usize).await;
     for round in 0.. {
-        let cast =
-            Cast::rooms_from(&format!("r{round}"), room, 1, &comings.people, &scenario.tracks, true);
+        let cast = Cast::rooms_from(&format!("r{round}"), room, 1, &comings.people, &scenario.tracks, true);
         let mut sessions = Vec::new();
         for seat in cast.stages.iter().flatten() {
             match stage.join(seat).await.1 {
@@ -147,7 +150,9 @@ async fn room_life(
                     happened.phases.borrow_mut().push((joined.phases, joined.hears));
                     sessions.push(joined.session);
                 }
-                Err(error) => happened.failures.borrow_mut().push(format!("{}: {error:#}", seat.spec.identity)),
+                Err(error) => {
+                    happened.failures.borrow_mut().push(format!("{}: {error:#}", seat.spec.identity))
+                }
             }
         }
         happened.rounds.set(happened.rounds.get() + 1);
@@ -156,7 +161,11 @@ async fn room_life(
         }
         let stay = comings.stay_seconds.map(|mean| {
             // The first consultations are cut short at random, so that they do not all end together.
-            let share = if round == 0 { rand::rng().random_range(0.1..1.5) } else { rand::rng().random_range(0.5..1.5) };
+            let share = if round == 0 {
+                rand::rng().random_range(0.1..1.5)
+            } else {
+                rand::rng().random_range(0.5..1.5)
+            };
             Duration::from_secs_f64(mean * share)
         });
         let call = async {

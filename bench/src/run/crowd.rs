@@ -10,6 +10,8 @@ use crate::target::{JoinPhases, Session};
 #[derive(Default)]
 pub struct Crowd {
     pub sessions: Vec<Session>,
+    /// Of each session.
+    pub identities: Vec<String>,
     phases: Vec<(JoinPhases, bool)>,
     subscribers: usize,
     /// Who could not join, and why.
@@ -21,6 +23,7 @@ pub struct Crowd {
 }
 
 pub struct Joined {
+    pub identity: String,
     pub session: Session,
     pub phases: JoinPhases,
     pub subscribes: bool,
@@ -31,6 +34,7 @@ impl Crowd {
     pub fn add(&mut self, joined: Joined) {
         self.phases.push((joined.phases, joined.hears));
         self.subscribers += usize::from(joined.subscribes);
+        self.identities.push(joined.identity);
         self.sessions.push(joined.session);
     }
 
@@ -39,6 +43,7 @@ impl Crowd {
         let before = self.sessions.len() as f64;
         self.memory.extend(later.memory.into_iter().map(|(people, mib)| (before + people, mib)));
         self.sessions.extend(later.sessions);
+        self.identities.extend(later.identities);
         self.phases.extend(later.phases);
         self.subscribers += later.subscribers;
         self.failures.extend(later.failures);
@@ -110,7 +115,8 @@ mod tests {
 
     #[test]
     fn who_had_nobody_to_hear_does_not_count_for_the_time_to_media() {
-        let phases = |media| JoinPhases { first_media: Some(Duration::from_millis(media)), ..JoinPhases::default() };
+        let phases =
+            |media| JoinPhases { first_media: Some(Duration::from_millis(media)), ..JoinPhases::default() };
         let times = join_times(&[(phases(9000), false), (phases(50), true), (phases(70), true)], 1);
         assert_eq!((times.joins, times.failed, times.media_p50, times.media_p95), (3, 1, 50.0, 70.0));
     }

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use futures_util::future::join_all;
 use tokio::time::timeout;
 
 use super::churn::content;
-use super::seats::{Cast, Seat};
+use super::seats::Cast;
 use super::stage::Stage;
 use crate::figures::window::{Window, generator};
 use crate::figures::{Files, Record, distrust};
@@ -18,13 +19,9 @@ const KIB_PER_SECOND_MIN: u32 = 128;
 pub async fn run(data: &Data, stage: &mut Stage<'_>, record: &mut Record) -> anyhow::Result<()> {
     let none = Tracks::default();
     let mut cast = Cast::fanout("files", 1, data.receivers, &none, true);
-    for (number, seat) in cast.stages.iter_mut().flatten().enumerate() {
-        // The sender is the first; nothing is heard of anybody.
-        let receiver = number.checked_sub(1);
-        if receiver.is_some_and(|receiver| (receiver as u32) < data.slow_receivers) {
-            seat.spec.receive_kib_per_second = Some(data.slow_kib_per_second);
-        }
-        *seat = Seat { spec: seat.spec.clone(), hears: false };
+    for seat in cast.stages.iter_mut().flatten() {
+        // No media to wait for.
+        seat.hears = false;
     }
     record.participants = cast.people() as u32;
     let crowd = stage.gather(&cast, Duration::from_millis(500)).await?;
@@ -32,10 +29,21 @@ pub async fn run(data: &Data, stage: &mut Stage<'_>, record: &mut Record) -> any
     if let Some((who, why)) = crowd.failures.first() {
         anyhow::bail!("{} could not join; {who}: {why}", crowd.failures.len());
     }
-    // In the order of joining, which within a stage is not that of the seats.
-    let (sender, receivers) = crowd.sessions.split_first().ok_or_else(|| anyhow::anyhow!("nobody is there"))?;
-    let (slow, quick): (Vec<_>, Vec<_>) =
-        receivers.iter().partition(|session| session.spec().receive_kib_per_second.is_some());
+    // The sender came first.
+    let (sender, receivers) = crowd.sessions.split_first().context("nobody is there")?;
+    let is_slow = |identity: &String| {
+        let number = identity.rsplit_once('-').and_then(|(_, number)| number.parse::<u32>().ok());
+        number.is_some_and(|number| number < data.slow_receivers)
+    };
+    let (mut slow, mut quick) = (Vec::new(), Vec::new());
+    for (session, identity) in receivers.iter().zip(crowd.identities.iter().skip(1)) {
+        if is_slow(identity) {
+            session.read_slowly(data.slow_kib_per_second);
+            slow.push(session);
+        } else {
+            quick.push(session);
+        }
+    }
     let patience = Duration::from_secs(u64::from(data.file_kib / KIB_PER_SECOND_MIN) + 10);
     let file = content(data.file_kib, 1);
 
@@ -72,7 +80,10 @@ pub async fn run(data: &Data, stage: &mut Stage<'_>, record: &mut Record) -> any
         sent: quick.len() as u64,
         failed,
         mbit_per_second: delivered * 8.0 / 1e6 / seconds,
-        cpu_ms_per_mib: window.cpu.filter(|_| delivered > 0.0).map(|cpu| cpu * 1000.0 / (delivered / 1_048_576.0)),
+        cpu_ms_per_mib: window
+            .cpu
+            .filter(|_| delivered > 0.0)
+            .map(|cpu| cpu * 1000.0 / (delivered / 1_048_576.0)),
         slow: slow.len() as u64,
         slow_share: slow_bytes as f64 / (file.len() as f64 * slow.len().max(1) as f64),
     });

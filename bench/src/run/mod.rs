@@ -50,7 +50,9 @@ pub async fn run(scenario: &Scenario, subject: &Subject, pins: &Pins, progress: 
     };
     record.conditions.target_options = stage.describe();
     let outcome = match &scenario.shape {
-        Shape::Fanout(_) | Shape::Meeting(_) | Shape::Audio(_) => steady(scenario, &mut stage, &mut record).await,
+        Shape::Fanout(_) | Shape::Meeting(_) | Shape::Audio(_) => {
+            steady(scenario, &mut stage, &mut record).await
+        }
         Shape::Consultations(it) if it.stay_seconds.is_none() && it.file_every_seconds.is_none() => {
             steady(scenario, &mut stage, &mut record).await
         }

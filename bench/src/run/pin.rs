@@ -32,7 +32,8 @@ impl Pins {
             anyhow::bail!("--pin: auto, off, or SERVER:GENERATOR such as 1:0 or 2,3:0,1; not {word}");
         };
         let list = |text: &str| -> anyhow::Result<Vec<usize>> {
-            let cpus: Result<Vec<usize>, _> = text.split(',').map(|cpu| cpu.trim().parse::<usize>()).collect();
+            let cpus: Result<Vec<usize>, _> =
+                text.split(',').map(|cpu| cpu.trim().parse::<usize>()).collect();
             let cpus = cpus.map_err(|_| anyhow::anyhow!("--pin: no list of CPUs: {text}"))?;
             match cpus.iter().find(|cpu| !available.contains(cpu)) {
                 Some(cpu) => anyhow::bail!("--pin: there is no CPU {cpu}, only {available:?}"),

@@ -52,7 +52,9 @@ impl Cast {
             },
             hears: true,
         };
-        Cast { stages: vec![(0..publishers).map(speaker).collect(), (0..subscribers).map(listener).collect()] }
+        Cast {
+            stages: vec![(0..publishers).map(speaker).collect(), (0..subscribers).map(listener).collect()],
+        }
     }
 
     /// `people` is taken in turn.
@@ -61,7 +63,14 @@ impl Cast {
     }
 
     /// Rooms number `first` to `first + count - 1`.
-    pub fn rooms_from(name: &str, first: u32, count: u32, people: &[u32], tracks: &Tracks, data: bool) -> Cast {
+    pub fn rooms_from(
+        name: &str,
+        first: u32,
+        count: u32,
+        people: &[u32],
+        tracks: &Tracks,
+        data: bool,
+    ) -> Cast {
         let most = people.iter().copied().max().unwrap_or(0);
         let mut stages = vec![Vec::new(); most as usize];
         for room in first..first + count {
@@ -162,7 +171,8 @@ mod tests {
     #[test]
     fn identities_are_unique() {
         let cast = Cast::rooms("r", 40, &[2, 3], &tracks(), true);
-        let names: std::collections::HashSet<&str> = cast.seats().map(|seat| seat.spec.identity.as_str()).collect();
+        let names: std::collections::HashSet<&str> =
+            cast.seats().map(|seat| seat.spec.identity.as_str()).collect();
         assert_eq!(names.len(), cast.people());
     }
 

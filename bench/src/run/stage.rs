@@ -40,8 +40,9 @@ impl<'a> Stage<'a> {
         let server = Server::start(subject.kind, &subject.options).await;
         pins.enter_generator();
         let server = server?;
-        let generator = Generator::start(Options { threads: pins.generator_threads(), network: server.network()? })
-            .context("no generator")?;
+        let generator =
+            Generator::start(Options { threads: pins.generator_threads(), network: server.network()? })
+                .context("no generator")?;
         let options = server.describe();
         Ok(Stage { server, generator, progress, options })
     }
@@ -65,7 +66,12 @@ impl<'a> Stage<'a> {
         self.gather_at_once(cast, settle, JOINS_AT_ONCE).await
     }
 
-    pub async fn gather_at_once(&self, cast: &Cast, settle: Duration, at_once: usize) -> anyhow::Result<Crowd> {
+    pub async fn gather_at_once(
+        &self,
+        cast: &Cast,
+        settle: Duration,
+        at_once: usize,
+    ) -> anyhow::Result<Crowd> {
         let mut crowd = Crowd::default();
         let few = (cast.subscribers() / 10).max(1);
         let every = (cast.people() / MEMORY_POINTS).max(1);
@@ -119,10 +125,17 @@ impl<'a> Stage<'a> {
                 .context("took too long")??;
             let mut phases = session.phases();
             if seat.hears {
-                let first = timeout(MEDIA_TIMEOUT, session.first_media()).await.context("heard nothing")??;
+                let first =
+                    timeout(MEDIA_TIMEOUT, session.first_media()).await.context("heard nothing")??;
                 phases.first_media = Some(first);
             }
-            Ok(Joined { session, phases, subscribes: seat.spec.subscribe, hears: seat.hears })
+            Ok(Joined {
+                identity: seat.spec.identity.clone(),
+                session,
+                phases,
+                subscribes: seat.spec.subscribe,
+                hears: seat.hears,
+            })
         };
         (seat, joined.await)
     }
@@ -210,6 +223,7 @@ impl<'a> Stage<'a> {
         let after = self.server.usage()?;
         let forwarded = self.generator.tally().received as f64 * us_per_packet / 1e6;
         let joined = crowd.sessions.len() - there;
-        (joined > 0).then(|| ((after.cpu_seconds - before.cpu_seconds - forwarded).max(0.0)) * 1000.0 / joined as f64)
+        (joined > 0)
+            .then(|| ((after.cpu_seconds - before.cpu_seconds - forwarded).max(0.0)) * 1000.0 / joined as f64)
     }
 }

@@ -40,7 +40,10 @@ impl Subject {
         let kind = match name {
             "chevet" => Kind::Chevet,
             "livekit" => {
-                anyhow::ensure!(options.url.is_some(), "target livekit needs --url, --api-key and --api-secret");
+                anyhow::ensure!(
+                    options.url.is_some(),
+                    "target livekit needs --url, --api-key and --api-secret"
+                );
                 Kind::LiveKit
             }
             "janus" => Kind::Janus,
@@ -116,7 +119,9 @@ mod tests {
             subject.unfit_for(&Scenario::find(scenario, None).unwrap()).is_none()
         };
         assert!(fits("floor", "fanout-200") && fits("floor-gso", "consultations-40"));
-        assert!(!fits("floor", "join-storm") && !fits("floor", "data") && !fits("floor", "consultations-busy"));
+        assert!(
+            !fits("floor", "join-storm") && !fits("floor", "data") && !fits("floor", "consultations-busy")
+        );
         assert!(fits("janus", "join-storm") && !fits("janus", "data"));
         assert!(Scenario::names().all(|name| fits("chevet", name)));
     }

@@ -95,6 +95,10 @@ impl Server {
         bail!("{kind:?} cannot be started yet")
     }
 
+    pub fn network(&self) -> anyhow::Result<crate::net::Network> {
+        Ok(crate::net::Network::LOOPBACK)
+    }
+
     pub fn kind(&self) -> Kind {
         self.kind
     }

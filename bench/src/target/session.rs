@@ -208,6 +208,8 @@ impl Session {
         self.file_bytes.load(Ordering::Relaxed)
     }
 
+    pub fn read_slowly(&self, _kib_per_second: u32) {}
+
     /// Says goodbye and closes the peer connections.
     pub async fn leave(self) {
         let _ = self.orders.send(Order::Leave);
