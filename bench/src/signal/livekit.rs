@@ -141,12 +141,7 @@ impl Client {
     }
 
     /// Until we leave.
-    async fn serve(
-        &mut self,
-        teller: &Teller,
-        orders: &mut Orders,
-        socket: &mut Socket,
-    ) -> anyhow::Result<()> {
+    async fn serve(&mut self, teller: &Teller, orders: &mut Orders, socket: &mut Socket) -> anyhow::Result<()> {
         let mut next_ping = None;
         loop {
             if let (None, Some(every)) = (next_ping, self.ping_every) {
