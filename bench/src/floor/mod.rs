@@ -2,6 +2,7 @@
 //! logic, no retransmission, no feedback; keys and addresses come over standard input. It is a process of its own, so that
 //! its CPU time is read like that of any server.
 
+pub mod client;
 pub mod server;
 
 use std::net::SocketAddr;

@@ -341,6 +341,7 @@ fn form_runs(packets: &[Packet], runs: &mut Vec<Run>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Keys;
     use super::*;
 
     fn packets(lengths: &[(usize, usize)]) -> Vec<Packet> {
@@ -360,6 +361,67 @@ mod tests {
         let mut runs = Vec::new();
         form_runs(&packets(lengths), &mut runs);
         runs.iter().map(|run| (run.count, run.segment)).collect()
+    }
+
+    /// A server in a thread, somebody who sends, and two who receive; then what the receivers opened.
+    fn forwarded(mode: Mode, lengths: &[usize]) -> Vec<Vec<(u64, Vec<u8>)>> {
+        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let server = socket.local_addr().unwrap();
+        let (orders, incoming) = unbounded();
+        let people: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let keys: Vec<(Keys, Keys)> = people.iter().map(|_| (Keys::random(), Keys::random())).collect();
+        for (id, (person, (from, to))) in people.iter().zip(&keys).enumerate() {
+            let order = Order::Add(Member {
+                id: id as u64,
+                room: "room".into(),
+                addr: person.local_addr().unwrap(),
+                subscribes: id > 0,
+                from: from.clone(),
+                to: to.clone(),
+            });
+            orders.send(order).unwrap();
+        }
+        // Packets wait in the socket, so that they are one batch.
+        let seal = SrtpOut::new(SrtpProfile::AeadAes128Gcm, &keys[0].0.key, &keys[0].0.salt).unwrap();
+        for (number, len) in lengths.iter().enumerate() {
+            let mut packet = vec![number as u8; len + TAG];
+            packet[..12].copy_from_slice(&[0x80, 96, 0, number as u8, 0, 0, 0, 2, 0, 0, 0, 3]);
+            let sealed = seal.seal_rtp_in_place(&mut packet, 12, *len, 3, number as u64).unwrap();
+            people[0].send_to(&packet[..sealed], server).unwrap();
+        }
+        std::thread::spawn(move || Floor::new(socket, mode, incoming).run());
+        let map = ExtensionMap::new(&MediaSettings::default());
+        let receive = |person: &UdpSocket, (_, to): &(Keys, Keys)| {
+            person.set_read_timeout(Some(std::time::Duration::from_secs(5))).unwrap();
+            let mut open = SrtpIn::new(SrtpProfile::AeadAes128Gcm, &to.key, &to.salt).unwrap();
+            lengths
+                .iter()
+                .map(|_| {
+                    let mut packet = [0; DATAGRAM_MAX];
+                    let len = person.recv(&mut packet).unwrap();
+                    let header = RtpHeader::parse(&packet[..len], &map).unwrap();
+                    let (index, len) = open.open_rtp(&mut packet[..len], &header).unwrap();
+                    let padding = chevet_sfu_core::wire::rtp::padding_len(&packet[..len], &header).unwrap();
+                    (index, packet[12..len - padding].to_vec())
+                })
+                .collect()
+        };
+        people.iter().zip(&keys).skip(1).map(|(person, keys)| receive(person, keys)).collect()
+    }
+
+    #[test]
+    fn every_receiver_can_open_every_packet_as_it_was_in_both_modes() {
+        let lengths = [1100, 1101, 1099, 300, 80];
+        for mode in [Mode::One, Mode::Gso] {
+            let received = forwarded(mode, &lengths);
+            assert_eq!(received.len(), 2);
+            for packets in received {
+                for (number, (index, payload)) in packets.iter().enumerate() {
+                    assert_eq!((*index, payload.len()), (number as u64, lengths[number] - 12), "{mode:?}");
+                    assert!(payload.iter().all(|byte| *byte == number as u8), "{mode:?}");
+                }
+            }
+        }
     }
 
     #[test]
