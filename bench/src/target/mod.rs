@@ -2,6 +2,11 @@
 //!
 //! Everything here is to be called inside a tokio runtime; a few threads serve thousands of sessions.
 
+mod chevet;
+mod http;
+pub mod isolation;
+mod janus;
+mod process;
 mod session;
 mod usage;
 
@@ -9,14 +14,18 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use self::chevet::LiveKit;
+use self::janus::Janus;
+pub use process::Process;
 pub use session::{FileReceived, FileSent, Order, Orders, Session, Teller};
 pub use usage::Usage;
 
 use crate::generator::Generator;
 use crate::media::Pacing;
+use crate::signal;
 
 /// What is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,15 +93,29 @@ impl Default for ServerOptions {
     }
 }
 
-/// A server under load. Dropping it ends the process that we started, if we did.
+/// A server under load. Dropping it kills the process that we started, if we did.
 pub struct Server {
     kind: Kind,
+    backend: Backend,
+}
+
+enum Backend {
+    LiveKit(Box<LiveKit>),
+    Janus(Box<Janus>),
 }
 
 impl Server {
     /// Starts it, or checks that it answers.
-    pub async fn start(kind: Kind, _options: &ServerOptions) -> anyhow::Result<Server> {
-        bail!("{kind:?} cannot be started yet")
+    pub async fn start(kind: Kind, options: &ServerOptions) -> anyhow::Result<Server> {
+        let backend = match kind {
+            Kind::Chevet if options.url.is_none() => {
+                Backend::LiveKit(Box::new(LiveKit::start(options).await?))
+            }
+            Kind::Chevet | Kind::LiveKit => Backend::LiveKit(Box::new(LiveKit::reach(options).await?)),
+            Kind::Janus => Backend::Janus(Box::new(Janus::start(options).await?)),
+            Kind::Floor | Kind::FloorGso => bail!("nobody joins the floor"),
+        };
+        Ok(Server { kind, backend })
     }
 
     pub fn network(&self) -> anyhow::Result<crate::net::Network> {
@@ -105,28 +128,57 @@ impl Server {
 
     /// How it was started, for the report.
     pub fn describe(&self) -> String {
-        String::new()
+        match &self.backend {
+            Backend::LiveKit(server) => server.about().to_owned(),
+            Backend::Janus(server) => server.about().to_owned(),
+        }
     }
 
-    /// Of the server's process; None when it is elsewhere.
+    /// Of the server's process; None when it is elsewhere, or gone.
     pub fn usage(&self) -> Option<Usage> {
-        None
+        let pid = match &self.backend {
+            Backend::LiveKit(server) => server.pid()?,
+            Backend::Janus(server) => server.process().pid(),
+        };
+        Usage::of(pid).ok()
+    }
+
+    fn process(&self) -> Option<&Process> {
+        match &self.backend {
+            Backend::LiveKit(server) => server.process(),
+            Backend::Janus(server) => Some(server.process()),
+        }
     }
 
     /// An error with the last lines of its log when a process that we started has ended.
     pub fn alive(&self) -> anyhow::Result<()> {
-        Ok(())
+        self.process().map_or(Ok(()), Process::alive)
     }
 
     /// Joins and waits until every peer connection that is needed from the beginning has its keys. What is published
     /// flows when this returns, or soon after.
-    pub async fn join(&self, _generator: &Generator, _spec: JoinSpec) -> anyhow::Result<Session> {
-        bail!("nobody can join yet")
+    pub async fn join(&self, generator: &Generator, spec: JoinSpec) -> anyhow::Result<Session> {
+        let identity = spec.identity.clone();
+        let joined = match &self.backend {
+            Backend::LiveKit(server) => signal::join(&server.access, generator, spec).await,
+            Backend::Janus(server) => server.join(generator, spec).await,
+        };
+        joined.with_context(|| match self.process() {
+            Some(process) => format!("{identity} cannot join\n{}", process.tail()),
+            None => format!("{identity} cannot join"),
+        })
     }
 
     /// Ends it in order. An error: it had to be killed, or had died before.
     pub async fn stop(self) -> anyhow::Result<()> {
-        Ok(())
+        let process = match self.backend {
+            Backend::LiveKit(server) => server.into_process(),
+            Backend::Janus(server) => Some(server.into_process()),
+        };
+        match process {
+            Some(process) => process.stop().await,
+            None => Ok(()),
+        }
     }
 }
 
@@ -180,3 +232,6 @@ pub struct JoinPhases {
     /// The first media packet arrived; None for who only publishes, and until it did.
     pub first_media: Option<Duration>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,7 +106,9 @@ impl Teller {
     }
 
     pub fn ended(&self, why: &str) {
-        self.progress.send_modify(|progress| drop(progress.ended.get_or_insert_with(|| why.into())));
+        self.progress.send_modify(|progress| {
+            progress.ended.get_or_insert_with(|| why.into());
+        });
     }
 
     pub fn file_bytes(&self, bytes: u64) {
