@@ -3,6 +3,8 @@
 mod command;
 mod handle;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod worker;
 
 use std::net::{Ipv4Addr, SocketAddr};
