@@ -31,7 +31,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::figures::Record;
 use crate::run::campaign::{Campaign, campaign};
 use crate::run::subject::Subject;
-use crate::run::{Pins, Progress};
+use crate::run::{Ground, Pins, Place, Progress};
 use crate::scenario::{Audio, Scenario, Tracks, Video};
 use crate::target::{Protocol, ServerOptions};
 
@@ -79,6 +79,8 @@ enum Command {
     FloorServer {
         #[arg(long, value_enum)]
         mode: floor::Mode,
+        #[arg(long)]
+        address: std::net::IpAddr,
     },
 }
 
@@ -163,6 +165,15 @@ struct PlanArgs {
 }
 
 impl ServerArgs {
+    /// Before any thread is started.
+    fn place(&self) -> anyhow::Result<(Place, ServerOptions)> {
+        let pins = Pins::parse(&self.pin)?;
+        let mut options = self.options();
+        let ground = Ground::prepare(&mut options);
+        pins.enter_generator();
+        Ok((Place { pins, ground }, options))
+    }
+
     fn options(&self) -> ServerOptions {
         ServerOptions {
             binary: self.binary.clone(),
@@ -209,7 +220,7 @@ fn dispatch(command: Command) -> anyhow::Result<ExitCode> {
             eprintln!("report: {}", html.display());
         }
         Command::Plan(args) => return plan_rooms(&args),
-        Command::FloorServer { mode } => floor::server::serve(mode)?,
+        Command::FloorServer { mode, address } => floor::server::serve(mode, address)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -228,13 +239,12 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
     let scenarios: anyhow::Result<Vec<Scenario>> =
         args.scenarios.iter().map(|word| Scenario::find(word, args.folder.as_deref())).collect();
     let scenarios = scenarios?;
-    let subjects = Subject::parse_list(&args.target, &args.server.options())?;
-    let pins = Pins::parse(&args.server.pin)?;
-    pins.enter_generator();
+    let (place, options) = args.server.place()?;
+    let subjects = Subject::parse_list(&args.target, &options)?;
     let what = Campaign {
         scenarios: &scenarios,
         subjects: &subjects,
-        pins: &pins,
+        place: &place,
         rounds: args.rounds,
         out: &args.out,
     };
@@ -250,16 +260,15 @@ fn plan_rooms(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         audio: Some(Audio { kbit_per_second: args.audio, speech: 1.0 }),
     };
     let shape = plan::Shape { people: args.people, tracks };
-    let subjects = Subject::parse_list(&args.target, &args.server.options())?;
+    let (place, options) = args.server.place()?;
+    let subjects = Subject::parse_list(&args.target, &options)?;
     let subject = subjects.first().context("no target")?;
-    let pins = Pins::parse(&args.server.pin)?;
-    pins.enter_generator();
     let progress = Progress::new();
     let runtime = runtime()?;
     let model: plan::Model = match &args.calibration {
         Some(path) => read_json(path)?,
         None => {
-            let model = runtime.block_on(run::calibrate::calibrate(&shape, subject, &pins, &progress))?;
+            let model = runtime.block_on(run::calibrate::calibrate(&shape, subject, &place, &progress))?;
             fs::create_dir_all(&args.out)?;
             let path = args.out.join("calibration.json");
             fs::write(&path, serde_json::to_string_pretty(&model)?)?;
@@ -274,8 +283,8 @@ fn plan_rooms(args: &PlanArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // The ramp has the cores that this machine has, whatever was planned for.
-    let here = model.plan(&shape, pins.server_cores());
-    let knee = runtime.block_on(run::calibrate::check(&here, &shape, subject, &pins, &progress))?;
+    let here = model.plan(&shape, place.pins.server_cores());
+    let knee = runtime.block_on(run::calibrate::check(&here, &shape, subject, &place, &progress))?;
     let (holds, text) = plan::verdict(&here, knee.carried, knee.broke_at, &knee.because);
     println!("  check     {text}");
     Ok(if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE })

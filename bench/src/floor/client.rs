@@ -1,7 +1,7 @@
 //! A floor server started by the bench, and those who join it.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,7 +18,7 @@ use crate::generator::{Generator, Handle};
 use crate::media::{Pacing, StreamSpec};
 use crate::peer::{Media, Notice, Remote, StaticKeys};
 use crate::signal::{Publication, publications};
-use crate::target::{self, JoinSpec, Orders, Session, Teller, TrackSpec, Usage};
+use crate::target::{self, JoinSpec, Orders, Session, Teller, TrackSpec};
 
 const OPUS: u8 = 111;
 const VP8: u8 = 96;
@@ -35,13 +35,13 @@ pub struct FloorServer {
 
 impl FloorServer {
     /// This program once more.
-    pub fn start(mode: Mode) -> anyhow::Result<FloorServer> {
+    pub fn start(mode: Mode, address: IpAddr) -> anyhow::Result<FloorServer> {
         let word = match mode {
             Mode::One => "one",
             Mode::Gso => "gso",
         };
         let mut child = Command::new(std::env::current_exe()?)
-            .args(["floor-server", "--mode", word])
+            .args(["floor-server", "--mode", word, "--address", &address.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -59,12 +59,8 @@ impl FloorServer {
         })
     }
 
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub fn usage(&self) -> anyhow::Result<Usage> {
-        Usage::of(self.pid)
+    pub fn pid(&self) -> u32 {
+        self.pid
     }
 
     pub fn alive(&self) -> anyhow::Result<()> {

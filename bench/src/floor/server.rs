@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, IoSlice, IoSliceMut, Write};
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, UdpSocket};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use anyhow::{Context, anyhow};
@@ -61,8 +61,8 @@ struct Run {
 }
 
 /// Serves until standard input ends. The first line of standard output is the address.
-pub fn serve(mode: Mode) -> anyhow::Result<()> {
-    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).context("no socket")?;
+pub fn serve(mode: Mode, address: IpAddr) -> anyhow::Result<()> {
+    let socket = UdpSocket::bind((address, 0)).context("no socket")?;
     // More than the system allows is cut to what it allows; root is allowed all.
     if setsockopt(&socket, sockopt::RcvBufForce, &BUFFERS).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &BUFFERS)?;
@@ -341,6 +341,8 @@ fn form_runs(packets: &[Packet], runs: &mut Vec<Run>) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::super::Keys;
     use super::*;
 

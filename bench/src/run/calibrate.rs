@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::crowd::Crowd;
 use super::seats::Cast;
 use super::subject::Subject;
-use super::{Pins, Progress, Stage};
+use super::{Place, Progress, Stage};
 use crate::figures::distrust::Expected;
 use crate::figures::window::summarize;
 use crate::figures::{Knee, Record};
@@ -29,11 +29,11 @@ const MEASURE: Measure =
 pub async fn calibrate(
     shape: &Shape,
     subject: &Subject,
-    pins: &Pins,
+    place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<Model> {
     progress.begin(&format!("calibrating {}", subject.name));
-    let stage = Stage::start(subject, pins, progress).await?;
+    let stage = Stage::start(subject, place, progress).await?;
     let before = stage.reading();
     tokio::time::sleep(IDLE).await;
     let after = stage.reading();
@@ -71,7 +71,7 @@ pub async fn calibrate(
         }
     }
     let model = fit(&points, idle).context("every load of the calibration is void: nothing to plan with")?;
-    Ok(Model { cores: pins.server_cores(), rss_mib: empty_kib as f64 / 1024.0, kib_per_participant, ..model })
+    Ok(Model { cores: place.pins.server_cores(), rss_mib: empty_kib as f64 / 1024.0, kib_per_participant, ..model })
 }
 
 async fn point(name: &str, cast: &Cast, shape: &Shape, stage: &Stage<'_>) -> anyhow::Result<Point> {
@@ -93,7 +93,7 @@ pub async fn check(
     plan: &Plan,
     shape: &Shape,
     subject: &Subject,
-    pins: &Pins,
+    place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<Knee> {
     progress.begin(&format!("checking the plan with a ramp against {}", subject.name));
@@ -113,6 +113,6 @@ pub async fn check(
         tracks: shape.tracks.clone(),
         measure: Measure { windows: 2, window_seconds: 2.0, settle_seconds: 1.0, ..MEASURE },
     };
-    let record = super::run(&scenario, subject, pins, progress).await;
+    let record = super::run(&scenario, subject, place, progress).await;
     record.knee.with_context(|| format!("the ramp could not be run: {:?}", record.void_reasons))
 }

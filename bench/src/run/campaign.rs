@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::subject::Subject;
-use super::{Pins, Progress, run};
+use super::{Place, Progress, run};
 use crate::figures::Record;
 use crate::report::{Output, number, table};
 use crate::scenario::Scenario;
@@ -11,7 +11,7 @@ use crate::scenario::Scenario;
 pub struct Campaign<'a> {
     pub scenarios: &'a [Scenario],
     pub subjects: &'a [Subject],
-    pub pins: &'a Pins,
+    pub place: &'a Place,
     pub rounds: u32,
     pub out: &'a Path,
 }
@@ -29,7 +29,7 @@ pub async fn campaign(campaign: &Campaign<'_>) -> anyhow::Result<Vec<Record>> {
             let backwards = campaign.subjects.iter().rev().collect::<Vec<_>>();
             for subject in if round % 2 == 0 { forwards } else { backwards } {
                 progress.begin(&format!("{}/{all} {} / {}", records.len() + 1, scenario.name, subject.name));
-                let record = run(scenario, subject, campaign.pins, &progress).await;
+                let record = run(scenario, subject, campaign.place, &progress).await;
                 progress.say(&line(&record));
                 output.append(&record)?;
                 records.push(record);

@@ -5,6 +5,7 @@ pub mod campaign;
 mod churn;
 mod crowd;
 mod files;
+mod ground;
 mod pin;
 mod progress;
 mod ramp;
@@ -13,6 +14,7 @@ mod stage;
 mod storm;
 pub mod subject;
 
+pub use ground::Ground;
 pub use pin::Pins;
 pub use progress::Progress;
 pub use stage::Stage;
@@ -25,8 +27,19 @@ use crate::scenario::{Scenario, Shape};
 use seats::Cast;
 use subject::Subject;
 
+/// Where everything runs.
+pub struct Place {
+    pub pins: Pins,
+    pub ground: Ground,
+}
+
 /// Runs it. What cannot be measured is a record that says why.
-pub async fn run(scenario: &Scenario, subject: &Subject, pins: &Pins, progress: &Progress) -> Record {
+pub async fn run(
+    scenario: &Scenario,
+    subject: &Subject,
+    place: &Place,
+    progress: &Progress,
+) -> Record {
     if let Some(why) = subject.unfit_for(scenario) {
         return Record::unmeasured(&scenario.name, scenario.kind(), &subject.name, &why);
     }
@@ -37,9 +50,9 @@ pub async fn run(scenario: &Scenario, subject: &Subject, pins: &Pins, progress: 
         conditions: machine::describe(),
         ..Record::default()
     };
-    record.conditions.pinned = pins.describe();
+    record.conditions.pinned = place.pins.describe();
     progress.step("starting");
-    let mut stage = match Stage::start(subject, pins, progress).await {
+    let mut stage = match Stage::start(subject, place, progress).await {
         Ok(stage) => stage,
         Err(error) => {
             let mut unmeasured =

@@ -9,7 +9,7 @@ use tokio::time::{sleep, timeout};
 use super::crowd::{Crowd, Joined};
 use super::seats::{Cast, Seat};
 use super::subject::Subject;
-use super::{Pins, Progress};
+use super::{Place, Progress};
 use crate::figures::distrust;
 use crate::figures::window::{Reading, Window};
 use crate::generator::{Generator, Options};
@@ -34,15 +34,14 @@ pub struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    pub async fn start(subject: &Subject, pins: &Pins, progress: &'a Progress) -> anyhow::Result<Stage<'a>> {
+    pub async fn start(subject: &Subject, place: &Place, progress: &'a Progress) -> anyhow::Result<Stage<'a>> {
         // A child has the CPUs of the thread that starts it.
-        pins.enter_server();
+        place.pins.enter_server();
         let server = Server::start(subject.kind, &subject.options).await;
-        pins.enter_generator();
+        place.pins.enter_generator();
         let server = server?;
-        let generator =
-            Generator::start(Options { threads: pins.generator_threads(), network: server.network()? })
-                .context("no generator")?;
+        let (threads, network) = (place.pins.generator_threads(), place.ground.network(subject)?);
+        let generator = Generator::start(Options { threads, network }).context("no generator")?;
         let options = server.describe();
         Ok(Stage { server, generator, progress, options })
     }

@@ -6,7 +6,7 @@ use super::crowd::Crowd;
 use super::seats::Cast;
 use super::stage::Stage;
 use crate::figures::window::summarize;
-use crate::figures::{Record, distrust::Expected};
+use crate::figures::Record;
 use crate::scenario::{JoinStorm, Scenario};
 
 pub async fn run(

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
 use self::chevet::LiveKit;
@@ -23,6 +23,8 @@ pub use process::Process;
 pub use session::{FileReceived, FileSent, Order, Orders, Session, Teller};
 pub use usage::Usage;
 
+use crate::floor::Mode;
+use crate::floor::client::FloorServer;
 use crate::generator::Generator;
 use crate::media::Pacing;
 use crate::signal;
@@ -102,6 +104,7 @@ pub struct Server {
 enum Backend {
     LiveKit(Box<LiveKit>),
     Janus(Box<Janus>),
+    Floor(FloorServer),
 }
 
 impl Server {
@@ -113,13 +116,10 @@ impl Server {
             }
             Kind::Chevet | Kind::LiveKit => Backend::LiveKit(Box::new(LiveKit::reach(options).await?)),
             Kind::Janus => Backend::Janus(Box::new(Janus::start(options).await?)),
-            Kind::Floor | Kind::FloorGso => bail!("nobody joins the floor"),
+            Kind::Floor => Backend::Floor(FloorServer::start(Mode::One, options.address)?),
+            Kind::FloorGso => Backend::Floor(FloorServer::start(Mode::Gso, options.address)?),
         };
         Ok(Server { kind, backend })
-    }
-
-    pub fn network(&self) -> anyhow::Result<crate::net::Network> {
-        Ok(crate::net::Network::LOOPBACK)
     }
 
     pub fn kind(&self) -> Kind {
@@ -131,6 +131,7 @@ impl Server {
         match &self.backend {
             Backend::LiveKit(server) => server.about().to_owned(),
             Backend::Janus(server) => server.about().to_owned(),
+            Backend::Floor(_) => "open, seal, send".to_owned(),
         }
     }
 
@@ -139,6 +140,7 @@ impl Server {
         let pid = match &self.backend {
             Backend::LiveKit(server) => server.pid()?,
             Backend::Janus(server) => server.process().pid(),
+            Backend::Floor(server) => server.pid(),
         };
         Usage::of(pid).ok()
     }
@@ -147,12 +149,16 @@ impl Server {
         match &self.backend {
             Backend::LiveKit(server) => server.process(),
             Backend::Janus(server) => Some(server.process()),
+            Backend::Floor(_) => None,
         }
     }
 
     /// An error with the last lines of its log when a process that we started has ended.
     pub fn alive(&self) -> anyhow::Result<()> {
-        self.process().map_or(Ok(()), Process::alive)
+        match &self.backend {
+            Backend::Floor(server) => server.alive(),
+            _ => self.process().map_or(Ok(()), Process::alive),
+        }
     }
 
     /// Joins and waits until every peer connection that is needed from the beginning has its keys. What is published
@@ -162,6 +168,7 @@ impl Server {
         let joined = match &self.backend {
             Backend::LiveKit(server) => signal::join(&server.access, generator, spec).await,
             Backend::Janus(server) => server.join(generator, spec).await,
+            Backend::Floor(server) => server.join(generator, &spec),
         };
         joined.with_context(|| match self.process() {
             Some(process) => format!("{identity} cannot join\n{}", process.tail()),
@@ -174,6 +181,10 @@ impl Server {
         let process = match self.backend {
             Backend::LiveKit(server) => server.into_process(),
             Backend::Janus(server) => Some(server.into_process()),
+            Backend::Floor(server) => {
+                server.alive()?;
+                None
+            }
         };
         match process {
             Some(process) => process.stop().await,
