@@ -1,6 +1,6 @@
 //! What is said to a generator thread.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 use crossbeam_channel::Sender;
@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::Tally;
 use crate::media::StreamSpec;
+use crate::net::Socket;
 use crate::peer::{Local, Media, Notice, Remote};
 
 /// Unique in a generator.
@@ -34,7 +35,7 @@ pub struct Opening {
     pub local: Local,
     pub local_addr: SocketAddr,
     /// Its own, or none if the thread's serves it.
-    pub socket: Option<UdpSocket>,
+    pub socket: Option<Socket>,
     pub notices: UnboundedSender<Notice>,
 }
 

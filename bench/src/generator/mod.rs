@@ -3,8 +3,11 @@
 mod command;
 mod handle;
 mod tally;
+#[cfg(test)]
+mod tests;
+mod worker;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -18,7 +21,8 @@ use rand::distr::Alphanumeric;
 use tokio::sync::mpsc::unbounded_channel;
 
 use self::command::{Command, Line, Opening};
-use crate::net::{AddressPool, Network};
+use self::worker::Worker;
+use crate::net::{AddressPool, Network, Socket};
 use crate::peer::{Identity, Local, Notice};
 
 pub use handle::Handle;
@@ -63,7 +67,7 @@ impl Generator {
             opened: AtomicU64::new(0),
         };
         for number in 0..options.threads.max(1) {
-            generator.threads.push(Thread::start(number, options.network)?);
+            generator.threads.push(Thread::start(number, options.network, Arc::clone(&generator.identity))?);
         }
         Ok(generator)
     }
@@ -75,8 +79,8 @@ impl Generator {
         let (notice, notices) = unbounded_channel();
         let (local_addr, socket) = match self.network {
             Network::Local { .. } => (SocketAddr::from((self.pool.next(), thread.port)), None),
-            Network::PerPeer { address } => match own_socket(address) {
-                Ok((addr, socket)) => (addr, Some(socket)),
+            Network::PerPeer { address } => match Socket::at(address) {
+                Ok(socket) => (socket.local(), Some(socket)),
                 Err(error) => {
                     let _ = notice.send(Notice::Failed(format!("no socket for a peer: {error}")));
                     (SocketAddr::from((address, 0)), None)
@@ -119,33 +123,33 @@ impl Drop for Generator {
 }
 
 impl Thread {
-    fn start(number: usize, _network: Network) -> anyhow::Result<Thread> {
+    fn start(number: usize, network: Network, identity: Arc<Identity>) -> anyhow::Result<Thread> {
         let (sender, commands) = crossbeam_channel::unbounded();
         let bell = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
             .context("an eventfd for a generator thread")?;
         let line = Arc::new(Line { commands: sender, bell });
+        let shared = match network {
+            Network::Local { .. } => Some(Socket::shared().context("a socket for many peers")?),
+            Network::PerPeer { .. } => None,
+        };
+        let port = shared.as_ref().map_or(0, |socket| socket.local().port());
+        let (started, whether) = crossbeam_channel::bounded(1);
+        let workers_line = Arc::clone(&line);
         let join = std::thread::Builder::new()
             .name(format!("generator-{number}"))
-            .spawn(move || {
-                while let Ok(command) = commands.recv() {
-                    match command {
-                        Command::Tally(answer) => {
-                            let _ = answer.send(Tally::new());
-                        }
-                        Command::Stop => return,
-                        _ => {}
-                    }
+            .spawn(move || match Worker::new(commands, workers_line, identity, shared) {
+                Ok(worker) => {
+                    let _ = started.send(Ok(()));
+                    worker.run();
+                }
+                Err(error) => {
+                    let _ = started.send(Err(error));
                 }
             })
             .context("a generator thread")?;
-        Ok(Thread { line, port: 0, join: Some(join) })
+        whether.recv().context("a generator thread ended at once")??;
+        Ok(Thread { line, port, join: Some(join) })
     }
-}
-
-fn own_socket(address: IpAddr) -> std::io::Result<(SocketAddr, UdpSocket)> {
-    let socket = UdpSocket::bind((address, 0))?;
-    socket.set_nonblocking(true)?;
-    Ok((socket.local_addr()?, socket))
 }
 
 /// RFC 8839 5.4: at least 24 and 128 bits.

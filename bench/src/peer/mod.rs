@@ -1,12 +1,20 @@
 //! One client's end of a peer connection, as a value: datagrams and time in, datagrams and notices out.
 
+mod channels;
+mod connection;
+mod dcep;
+mod dtls;
+mod flows;
+mod ice;
 mod identity;
+mod stun;
 
 use std::net::SocketAddr;
 
 use chevet_sfu_core::api::{DtlsRole, Fingerprint, IceCredentials, MediaSettings};
 use chevet_sfu_core::transport::srtp::SrtpProfile;
 
+pub use connection::{Peer, Turn};
 pub use identity::Identity;
 
 /// What our description says of a peer connection. Made before anything is known of the other side.
