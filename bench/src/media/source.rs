@@ -531,4 +531,4 @@ fn write_packet(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::media) mod tests;
