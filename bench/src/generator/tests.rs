@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chevet_sfu_core::api::*;
@@ -132,8 +132,16 @@ impl Meeting {
         self.sfu.command(WORKER, command).unwrap();
     }
 
-    /// A member with one transport of the same number, which connects by this address of the server.
+    /// A member with one transport of the same number, connected by this address of the server.
     fn join(&mut self, by: SocketAddr) -> usize {
+        let index = self.begin(by, DtlsRole::Client, self.sfu.fingerprint());
+        self.wait(index, |notice| matches!(notice, Notice::IceConnected));
+        self.wait(index, |notice| matches!(notice, Notice::Connected));
+        index
+    }
+
+    /// `role` is ours; `fingerprint` is what the server is said to have.
+    fn begin(&mut self, by: SocketAddr, role: DtlsRole, fingerprint: Fingerprint) -> usize {
         let number = self.handles.len() as u64 + 1;
         let (member, transport) = (MemberId(number), TransportId(number));
         let handle = self.generator.open();
@@ -152,22 +160,19 @@ impl Meeting {
             transport,
             ice: handle.local().ice.clone(),
             fingerprint: handle.local().fingerprint,
-            role: DtlsRole::Server,
+            role: if role == DtlsRole::Client { DtlsRole::Server } else { DtlsRole::Client },
         });
         handle.connect(Remote {
             ice,
-            fingerprint: self.sfu.fingerprint(),
-            role: DtlsRole::Client,
+            fingerprint,
+            role,
             candidates: vec![by],
             data: true,
             media: media(),
             keys: None,
         });
         self.handles.push(handle);
-        let index = self.handles.len() - 1;
-        self.wait(index, |notice| matches!(notice, Notice::IceConnected));
-        self.wait(index, |notice| matches!(notice, Notice::Connected));
-        index
+        self.handles.len() - 1
     }
 
     /// The next notice that fits; fails for one of an end, and after 10 s.
@@ -397,6 +402,53 @@ fn a_message_goes_from_one_data_channel_to_another() {
     assert!(matches!(packet.value, Some(Value::User(user)) if user.payload == [7; 10_000]));
 }
 
+/// Sends so many messages of 15,000 bytes through the server, and returns the seconds until the last one came.
+fn send_file(meeting: &mut Meeting, messages: u32) -> f64 {
+    let (one, other) = (meeting.join(meeting.server), meeting.join(meeting.server));
+    for index in [one, other] {
+        meeting.handles[index].open_channel("_reliable", true, None);
+        meeting.wait(index, |notice| matches!(notice, Notice::ChannelOpen { .. }));
+    }
+    let start = Instant::now();
+    let mut received = 0;
+    for first in (0..messages).step_by(64) {
+        for number in first..messages.min(first + 64) {
+            let mut payload = vec![0; 15_000];
+            payload[..4].copy_from_slice(&number.to_be_bytes());
+            let user = UserPacket { payload, ..Default::default() };
+            let packet = DataPacket { value: Some(Value::User(user)), ..Default::default() };
+            meeting.handles[one].send("_reliable", Bytes::from(packet.encode_to_vec()));
+        }
+        meeting.wait(one, |notice| matches!(notice, Notice::Drained { .. }));
+    }
+    while received < messages {
+        let notice = meeting.wait(other, |notice| matches!(notice, Notice::Message { .. }));
+        let Notice::Message { bytes, .. } = notice else { unreachable!() };
+        let Some(Value::User(user)) = DataPacket::decode(bytes).unwrap().value else { panic!("not ours") };
+        assert_eq!(user.payload[..4], received.to_be_bytes());
+        received += 1;
+    }
+    start.elapsed().as_secs_f64()
+}
+
+#[test]
+fn a_file_arrives_whole_and_in_order() {
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let seconds = send_file(&mut meeting, 500);
+    assert!(seconds < 20.0, "7.5 MB took {seconds:.1} s");
+}
+
+/// `cargo test --release -p chevet-bench file_is_fast -- --ignored --nocapture`
+#[test]
+#[ignore = "measures; wants a release build and a quiet machine"]
+fn a_file_is_fast() {
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let seconds = send_file(&mut meeting, 3400);
+    let cpu = meeting.generator.tally().cpu_seconds;
+    println!("51 MB in {seconds:.2} s, {:.1} MB/s, generator's CPU {cpu:.2} s", 51.0 / seconds);
+    assert!(seconds < 60.0);
+}
+
 #[test]
 fn a_peer_that_is_dropped_says_goodbye() {
     let mut meeting = Meeting::new(Network::LOOPBACK);
@@ -414,21 +466,42 @@ fn a_peer_that_is_dropped_says_goodbye() {
 #[test]
 fn another_certificate_than_described_ends_the_peer() {
     let mut meeting = Meeting::new(Network::LOOPBACK);
-    let handle = meeting.generator.open();
-    let other = meeting.generator.open();
-    let remote = |handle: &Handle, role, fingerprint| Remote {
-        ice: handle.local().ice.clone(),
-        fingerprint,
-        role,
-        candidates: vec![handle.local_addr()],
-        data: false,
-        media: media(),
-        keys: None,
-    };
-    handle.connect(remote(&other, DtlsRole::Client, Fingerprint([1; 32])));
-    other.connect(remote(&handle, DtlsRole::Server, other.local().fingerprint));
-    meeting.handles.push(handle);
-    meeting.wait(0, |notice| matches!(notice, Notice::Failed(why) if why.contains("certificate")));
+    let index = meeting.begin(meeting.server, DtlsRole::Client, Fingerprint([1; 32]));
+    meeting.wait(index, |notice| matches!(notice, Notice::Failed(why) if why.contains("certificate")));
+}
+
+#[test]
+fn a_server_that_begins_the_handshake_is_answered() {
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let index = meeting.begin(meeting.server, DtlsRole::Server, meeting.sfu.fingerprint());
+    meeting.wait(index, |notice| matches!(notice, Notice::Connected));
+    meeting.handles[index].open_channel("_reliable", true, None);
+    meeting.wait(index, |notice| matches!(notice, Notice::ChannelOpen { .. }));
+}
+
+#[test]
+fn noise_is_counted_and_harms_nothing() {
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let index = meeting.join(meeting.server);
+    let at = meeting.handles[index].local_addr();
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut sent = 0;
+    for first in [0x00, 0x01, 0x16, 0x17, 0x80, 0x90, 0xff] {
+        for len in [1, 2, 12, 20, 60, 1400] {
+            let mut noise = vec![first; len];
+            if let Some(cookie) = noise.get_mut(4..8) {
+                cookie.copy_from_slice(&[0x21, 0x12, 0xa4, 0x42]);
+            }
+            stranger.send_to(&noise, at).unwrap();
+            sent += 1;
+        }
+    }
+    meeting.publish(index);
+    std::thread::sleep(Duration::from_millis(300));
+    let tally = meeting.generator.tally();
+    // DTLS judges its records itself.
+    assert!((sent / 2..=sent).contains(&tally.unexpected), "{} of {sent}", tally.unexpected);
+    assert!(tally.sent > 50, "{} sent", tally.sent);
 }
 
 #[test]
@@ -454,5 +527,50 @@ fn two_peers_with_static_keys_exchange_media() {
         generator.tally();
         std::thread::sleep(Duration::from_secs(4));
         assert_all_arrived(&generator.tally(), 1);
+    }
+}
+
+/// `cargo test --release -p chevet-bench generator_costs -- --ignored --nocapture`
+#[test]
+#[ignore = "measures; wants a release build and a quiet machine"]
+fn a_generator_costs_less_than_the_server_it_loads() {
+    const SUBSCRIBERS: u64 = 200;
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let publisher = meeting.join(meeting.server);
+    for _ in 0..SUBSCRIBERS {
+        meeting.join(meeting.server);
+    }
+    for pacing in [Pacing::Burst, Pacing::Paced] {
+        meeting.publish(publisher);
+        for subscriber in 1..=SUBSCRIBERS as usize {
+            meeting.subscribe(subscriber);
+        }
+        if pacing == Pacing::Paced {
+            meeting.handles[publisher].unpublish(2);
+            meeting.handles[publisher].publish(StreamSpec { pacing, ..video() });
+        }
+        std::thread::sleep(Duration::from_secs(3));
+        meeting.generator.tally();
+        let server = meeting.sfu.load()[0].clone();
+        std::thread::sleep(Duration::from_secs(8));
+        let tally = meeting.generator.tally();
+        let after = meeting.sfu.load()[0].clone();
+        let per_packet = tally.cpu_seconds * 1e6 / tally.received as f64;
+        println!(
+            "{pacing:?}: {:.0} packets/s received, generator {per_packet:.3} us per packet, busy {:.0} %; server {:.2} us per packet; \
+             lost {} + {}, drops {}, latency p50 {} p99 {} us, lateness p50 {} p99 {} us",
+            tally.received as f64 / tally.seconds,
+            tally.busiest_thread * 100.0,
+            (after.cpu_seconds - server.cpu_seconds) * 1e6
+                / (after.io.udp_datagrams_out - server.io.udp_datagrams_out) as f64,
+            tally.lost_by_sequence,
+            tally.lost_by_probe,
+            tally.kernel_drops,
+            tally.latency.value_at_quantile(0.5) / 1000,
+            tally.latency.value_at_quantile(0.99) / 1000,
+            tally.lateness.value_at_quantile(0.5) / 1000,
+            tally.lateness.value_at_quantile(0.99) / 1000,
+        );
+        assert!(per_packet < 2.0, "{per_packet} us");
     }
 }

@@ -328,8 +328,9 @@ impl Encoding {
     }
 
     fn timestamp(&self, codec: Codec, start: u64, at: u64) -> u32 {
-        let ticks =
-            u128::from(at.saturating_sub(start)) * u128::from(codec.clock_rate()) / u128::from(SECOND_NS);
+        let elapsed = u128::from(at.saturating_sub(start)) * u128::from(codec.clock_rate());
+        // Rounded, or the frames of 30 a second would lie 2,999 and 3,001 ticks apart.
+        let ticks = (elapsed + u128::from(SECOND_NS) / 2) / u128::from(SECOND_NS);
         self.timestamp_base.wrapping_add(ticks as u32)
     }
 
@@ -362,7 +363,8 @@ impl Encoding {
             }
         }
         let layer = frame.and_then(|frame| frame.layer).unwrap_or(0);
-        if index == 0 && frame.is_some_and(|frame| frame.key) {
+        // A decoder of sound can begin with any packet.
+        if index == 0 && frame.is_none_or(|frame| frame.key) {
             self.at_key = self.numbers;
         }
         let number = &mut self.numbers[usize::from(layer)];
@@ -531,4 +533,4 @@ fn write_packet(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::media) mod tests;
