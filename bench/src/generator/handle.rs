@@ -57,8 +57,8 @@ impl Handle {
         self.line.say(Command::OpenChannel(self.id, label, ordered, max_retransmits));
     }
 
-    /// A binary message on the channel of this label; queued, also before the channel is open. [`Notice::Drained`] tells when
-    /// less than 256 KiB wait again after there were more.
+    /// A binary message on the channel of this label; queued, also before the channel is open. After every run of messages
+    /// one [`Notice::Drained`] tells when less than 256 KiB wait: send up to a megabyte, await it, go on.
     pub fn send(&self, label: &str, bytes: Bytes) {
         self.line.say(Command::Send(self.id, label.to_owned(), bytes));
     }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chevet_sfu_core::api::*;
@@ -400,6 +400,53 @@ fn a_message_goes_from_one_data_channel_to_another() {
     let packet = DataPacket::decode(bytes).unwrap();
     assert_eq!(packet.participant_identity, "client-1");
     assert!(matches!(packet.value, Some(Value::User(user)) if user.payload == [7; 10_000]));
+}
+
+/// Sends so many messages of 15,000 bytes through the server, and returns the seconds until the last one came.
+fn send_file(meeting: &mut Meeting, messages: u32) -> f64 {
+    let (one, other) = (meeting.join(meeting.server), meeting.join(meeting.server));
+    for index in [one, other] {
+        meeting.handles[index].open_channel("_reliable", true, None);
+        meeting.wait(index, |notice| matches!(notice, Notice::ChannelOpen { .. }));
+    }
+    let start = Instant::now();
+    let mut received = 0;
+    for first in (0..messages).step_by(64) {
+        for number in first..messages.min(first + 64) {
+            let mut payload = vec![0; 15_000];
+            payload[..4].copy_from_slice(&number.to_be_bytes());
+            let user = UserPacket { payload, ..Default::default() };
+            let packet = DataPacket { value: Some(Value::User(user)), ..Default::default() };
+            meeting.handles[one].send("_reliable", Bytes::from(packet.encode_to_vec()));
+        }
+        meeting.wait(one, |notice| matches!(notice, Notice::Drained { .. }));
+    }
+    while received < messages {
+        let notice = meeting.wait(other, |notice| matches!(notice, Notice::Message { .. }));
+        let Notice::Message { bytes, .. } = notice else { unreachable!() };
+        let Some(Value::User(user)) = DataPacket::decode(bytes).unwrap().value else { panic!("not ours") };
+        assert_eq!(user.payload[..4], received.to_be_bytes());
+        received += 1;
+    }
+    start.elapsed().as_secs_f64()
+}
+
+#[test]
+fn a_file_arrives_whole_and_in_order() {
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let seconds = send_file(&mut meeting, 500);
+    assert!(seconds < 20.0, "7.5 MB took {seconds:.1} s");
+}
+
+/// `cargo test --release -p chevet-bench file_is_fast -- --ignored --nocapture`
+#[test]
+#[ignore = "measures; wants a release build and a quiet machine"]
+fn a_file_is_fast() {
+    let mut meeting = Meeting::new(Network::LOOPBACK);
+    let seconds = send_file(&mut meeting, 3400);
+    let cpu = meeting.generator.tally().cpu_seconds;
+    println!("51 MB in {seconds:.2} s, {:.1} MB/s, generator's CPU {cpu:.2} s", 51.0 / seconds);
+    assert!(seconds < 60.0);
 }
 
 #[test]

@@ -91,6 +91,17 @@ impl Outlet {
         }
     }
 
+    /// What waits, instead of sending it.
+    #[cfg(test)]
+    pub fn take(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        let slots = self.bytes.chunks_exact(DATAGRAM_MAX);
+        let taken =
+            self.entries.iter().zip(slots).map(|(entry, slot)| (entry.to, slot[..entry.len].to_vec()));
+        let taken = taken.collect();
+        self.entries.clear();
+        taken
+    }
+
     /// Hands everything to the kernel.
     pub fn flush(&mut self) {
         let Some(socket) = &self.socket else {

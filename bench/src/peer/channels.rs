@@ -171,14 +171,12 @@ impl Channels {
                     association.handle_event(event);
                 }
             }
-            Some((handle, DatagramEvent::NewAssociation(association))) => {
-                // Ours, if we had begun one, gives way: the other side finishes the one it began (RFC 9260 5.2.1).
-                if !self.connected {
-                    self.current = Some((handle, association));
-                    self.init_at = None;
-                }
+            // Ours, if we had begun one, gives way: the other side finishes the one it began (RFC 9260 5.2.1).
+            Some((handle, DatagramEvent::NewAssociation(association))) if !self.connected => {
+                self.current = Some((handle, association));
+                self.init_at = None;
             }
-            None => {}
+            Some(_) | None => {}
         }
         self.settle();
     }

@@ -211,3 +211,148 @@ impl Ice {
         Outcome::Known
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn credentials(name: &str) -> IceCredentials {
+        IceCredentials { ufrag: name.to_owned(), pwd: format!("{name}-password-of-some-length") }
+    }
+
+    fn server(port: u16) -> SocketAddr {
+        ([127, 0, 0, 1], port).into()
+    }
+
+    struct Agent {
+        ice: Ice,
+        outlet: Outlet,
+        now: Instant,
+    }
+
+    impl Agent {
+        fn new() -> Agent {
+            Agent { ice: Ice::new(credentials("client")), outlet: Outlet::new(), now: Instant::now() }
+        }
+
+        fn begun(ports: &[u16]) -> Agent {
+            let mut agent = Agent::new();
+            let candidates: Vec<SocketAddr> = ports.iter().copied().map(server).collect();
+            agent.ice.begin(agent.now, &credentials("server"), &candidates);
+            agent
+        }
+
+        /// The checks that are due after so long.
+        fn checks_after(&mut self, pause: Duration) -> Vec<(SocketAddr, Vec<u8>)> {
+            self.now += pause;
+            assert!(self.ice.on_time(self.now, &mut self.outlet));
+            self.outlet.take()
+        }
+
+        fn hear(&mut self, from: SocketAddr, bytes: &[u8]) -> (Outcome, Vec<(SocketAddr, Vec<u8>)>) {
+            let outcome = self.ice.on_message(self.now, from, bytes, &mut self.outlet);
+            (outcome, self.outlet.take())
+        }
+    }
+
+    /// The answer of a server to a check.
+    fn answer(check: &[u8], pwd: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        codec::write_success(&mut out, stun::transaction(check).unwrap(), server(1), pwd);
+        out
+    }
+
+    /// A check of the server.
+    fn their_check(pwd: &str, attributes: &[(u16, &[u8])]) -> Vec<u8> {
+        codec::write_request([5; 12], "client:server", pwd, attributes)
+    }
+
+    const CONTROLLED: (u16, &[u8]) = (0x8029, &[1; 8]);
+
+    #[test]
+    fn every_candidate_is_checked_until_the_first_answer() {
+        let mut agent = Agent::begun(&[1, 2]);
+        let checks = agent.checks_after(Duration::ZERO);
+        assert_eq!(checks.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [server(1), server(2)]);
+        let request = Unverified::parse(&checks[1].1).unwrap();
+        assert_eq!(request.username(), Some(("server", "client")));
+        let request = request.verify(&credentials("server").pwd).unwrap();
+        assert!(request.use_candidate && matches!(request.role, Some(IceRole::Controlling(_))));
+
+        assert!(agent.checks_after(Duration::from_millis(10)).is_empty());
+        assert_eq!(agent.checks_after(CHECK_INTERVAL).len(), 2);
+        let answer = answer(&checks[1].1, &credentials("server").pwd);
+        assert_eq!(agent.hear(server(2), &answer).0, Outcome::Selected(server(2)));
+        assert_eq!(agent.ice.path(), Some(server(2)));
+        assert!(agent.checks_after(Duration::from_secs(1)).is_empty());
+        let consent = agent.checks_after(Duration::from_secs(2));
+        assert_eq!(consent.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [server(2)]);
+    }
+
+    #[test]
+    fn only_the_answer_to_a_check_selects() {
+        let mut agent = Agent::begun(&[1]);
+        let check = agent.checks_after(Duration::ZERO).remove(0).1;
+        let pwd = credentials("server").pwd;
+        assert_eq!(agent.hear(server(1), &answer(&check, "another")).0, Outcome::Dropped);
+        assert_eq!(agent.hear(server(9), &answer(&check, &pwd)).0, Outcome::Dropped);
+        let mut unasked = check.clone();
+        unasked[10] ^= 1;
+        assert_eq!(agent.hear(server(1), &answer(&unasked, &pwd)).0, Outcome::Dropped);
+        assert_eq!(agent.ice.path(), None);
+        assert_eq!(agent.hear(server(1), &answer(&check, &pwd)).0, Outcome::Selected(server(1)));
+        assert_eq!(agent.hear(server(1), &answer(&check, &pwd)).0, Outcome::Dropped, "repeated");
+    }
+
+    #[test]
+    fn a_check_of_a_full_agent_is_answered_and_returned_at_once() {
+        let mut agent = Agent::begun(&[]);
+        let check = their_check(&credentials("client").pwd, &[CONTROLLED]);
+        let (outcome, sent) = agent.hear(server(7), &check);
+        assert_eq!(outcome, Outcome::Known);
+        assert_eq!(sent.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [server(7), server(7)]);
+        assert_eq!(stun::kind(&sent[0].1), Some(stun::BINDING_SUCCESS));
+        assert_eq!(stun::transaction(&sent[0].1), Some([5; 12]));
+        assert!(stun::is_authentic(&sent[0].1, &credentials("client").pwd));
+        assert_eq!(stun::kind(&sent[1].1), Some(stun::BINDING_REQUEST));
+        let answer = answer(&sent[1].1, &credentials("server").pwd);
+        assert_eq!(agent.hear(server(7), &answer).0, Outcome::Selected(server(7)));
+    }
+
+    #[test]
+    fn a_check_before_the_description_is_answered() {
+        let mut agent = Agent::new();
+        let (_, sent) = agent.hear(server(7), &their_check(&credentials("client").pwd, &[CONTROLLED]));
+        assert_eq!(sent.len(), 1, "without the other side's password there is no check to send");
+        assert_eq!(stun::kind(&sent[0].1), Some(stun::BINDING_SUCCESS));
+    }
+
+    #[test]
+    fn strangers_and_those_who_want_to_control_are_refused() {
+        let mut agent = Agent::begun(&[1]);
+        let controlling: (u16, &[u8]) = (ATTR_ICE_CONTROLLING, &[1; 8]);
+        for (check, expected) in [
+            (their_check("guessed", &[CONTROLLED]), Outcome::Dropped),
+            (their_check(&credentials("client").pwd, &[controlling]), Outcome::Known),
+        ] {
+            let (outcome, sent) = agent.hear(server(3), &check);
+            assert_eq!(outcome, expected);
+            assert_eq!(sent.len(), 1);
+            assert_eq!(stun::kind(&sent[0].1), Some(0x0111), "an error");
+            assert_eq!(agent.ice.path(), None);
+        }
+    }
+
+    #[test]
+    fn silence_ends_consent_after_thirty_seconds() {
+        let mut agent = Agent::begun(&[1]);
+        let check = agent.checks_after(Duration::ZERO).remove(0).1;
+        agent.hear(server(1), &answer(&check, &credentials("server").pwd));
+        for _ in 0..9 {
+            assert_eq!(agent.checks_after(Duration::from_secs(3)).len(), 1);
+        }
+        agent.now += Duration::from_secs(4);
+        assert!(!agent.ice.on_time(agent.now, &mut agent.outlet));
+        assert!(agent.ice.deadline().is_none());
+    }
+}

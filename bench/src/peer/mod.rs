@@ -86,7 +86,7 @@ pub enum Notice {
         label: String,
         bytes: bytes::Bytes,
     },
-    /// Bytes that wait to be sent on a channel fell below the low mark.
+    /// Of what was sent on a channel since the last one of these, less than 256 KiB wait to be acknowledged by the other side.
     Drained {
         label: String,
     },
