@@ -27,10 +27,8 @@ const DIAL: Duration = Duration::from_secs(15);
 /// Sections of each kind that a v1 client offers to receive in before anybody asks.
 const PLACEHOLDERS: usize = 3;
 const RELIABLE: &str = "_reliable";
-/// Bytes that are handed to a channel before it has to drain.
-const WINDOW: usize = 1024 * 1024;
-/// Without news of draining for this long, one more packet goes out.
-const NO_NEWS: Duration = Duration::from_secs(1);
+/// Bytes that are handed to a channel each time that it has drained.
+const WINDOW: usize = 256 * 1024;
 
 /// How a server is reached.
 #[derive(Clone, Debug)]
@@ -78,7 +76,6 @@ pub async fn join(access: &Access, generator: &Generator, spec: JoinSpec) -> any
         sequence: 0,
         window: 0,
         channel_open: false,
-        resume_at: None,
         downloads: Downloads::default(),
         ping_every: None,
         rtt: 0,
@@ -113,7 +110,6 @@ struct Client {
     /// Bytes handed to the channel since it last drained.
     window: usize,
     channel_open: bool,
-    resume_at: Option<tokio::time::Instant>,
     downloads: Downloads,
     ping_every: Option<Duration>,
     /// Milliseconds, of the last ping.
@@ -177,11 +173,6 @@ impl Client {
                 () = at(next_ping) => {
                     next_ping = None;
                     self.ping();
-                }
-                () = at(self.resume_at) => {
-                    self.resume_at = None;
-                    self.push_packet();
-                    self.pump();
                 }
             }
             self.write(socket).await?;
@@ -388,8 +379,6 @@ impl Client {
     /// Hands packets to the channel until its window is full.
     fn pump(&mut self) {
         while self.channel_open && self.window < WINDOW && self.push_packet() {}
-        let waits = self.channel_open && !self.uploads.is_empty();
-        self.resume_at = waits.then(|| tokio::time::Instant::now() + NO_NEWS);
     }
 
     /// False when there is nothing to send.

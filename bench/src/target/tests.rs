@@ -134,7 +134,7 @@ fn three_meet_at_janus() {
     }
     let thread = std::thread::spawn(|| {
         let isolation = isolation::enter_thread().unwrap_or_else(|error| panic!("{error:#}"));
-        let network = Network::Local { base: isolation.peers, prefix: isolation.prefix };
+        let network = isolation.network();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let options = ServerOptions { address: IpAddr::V4(isolation.server), ..ServerOptions::default() };
