@@ -5,8 +5,6 @@
 //! (how a client gets into a room of which server), `run` (one scenario against one target), `figures` and `report`;
 //! `floor` (the least that a server must do), `plan` (what a machine carries).
 
-#![allow(dead_code, reason = "the parts are being put together")]
-
 mod figures;
 mod floor;
 mod generator;

@@ -126,7 +126,7 @@ async fn attend(teller: Teller, mut leave: Orders, mut handle: Handle, orders: A
                 None => return teller.ended("the generator has ended"),
             },
             order = leave.recv() => match order {
-                Some(target::Order::Send(..)) => {}
+                Some(target::Order::Send(..) | target::Order::ReadSlowly(_)) => {}
                 Some(target::Order::Leave) | None => break,
             },
         }

@@ -53,6 +53,17 @@ struct Channel {
     owed: bool,
 }
 
+/// Of a client that cannot keep up: what it leaves unread closes its receive window (RFC 9260 6.2).
+struct Pace {
+    bytes_per_second: f64,
+    /// Bytes that may be read now; below zero after a message that was larger than what was left.
+    allowance: f64,
+    filled: Instant,
+}
+
+/// How often a slow reader looks.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 pub struct Channels {
     endpoint: Endpoint,
     config: Arc<TransportConfig>,
@@ -66,6 +77,7 @@ pub struct Channels {
     /// Of the next channel that we open (RFC 8832 6: the DTLS client has even ones).
     next_stream: StreamId,
     readable: bool,
+    pace: Option<Pace>,
     packets: VecDeque<Bytes>,
     events: VecDeque<ChannelEvent>,
 }
@@ -102,6 +114,7 @@ impl Channels {
                 DtlsRole::Server => 1,
             },
             readable: false,
+            pace: None,
             packets: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -120,6 +133,24 @@ impl Channels {
         if self.connected {
             self.establish(number);
         }
+    }
+
+    /// From now on reads no faster than this.
+    pub fn read_slowly(&mut self, now: Instant, bytes_per_second: u32) {
+        self.pace = Some(Pace { bytes_per_second: f64::from(bytes_per_second), allowance: 0.0, filled: now });
+    }
+
+    fn refill(&mut self, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            let more = now.saturating_duration_since(pace.filled).as_secs_f64() * pace.bytes_per_second;
+            // No more than a second's worth is saved up.
+            pace.allowance = (pace.allowance + more).min(pace.bytes_per_second);
+            pace.filled = now;
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        self.pace.as_ref().is_none_or(|pace| pace.allowance > 0.0)
     }
 
     /// Queues a message, whether the channel is open yet or not.
@@ -163,6 +194,7 @@ impl Channels {
         if self.lost {
             return;
         }
+        self.refill(now);
         match self.endpoint.handle(now, NOWHERE, None, None, packet) {
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
                 if let Some((_, association)) =
@@ -182,6 +214,7 @@ impl Channels {
     }
 
     pub fn on_time(&mut self, now: Instant) {
+        self.refill(now);
         if self.init_at.is_some_and(|at| at <= now) {
             self.init_at = None;
             if self.current.is_none() && !self.lost {
@@ -200,7 +233,8 @@ impl Channels {
 
     pub fn deadline(&self) -> Option<Instant> {
         let association = self.current.as_ref().and_then(|(_, association)| association.poll_timeout());
-        [self.init_at, association].into_iter().flatten().min()
+        let look = self.pace.as_ref().filter(|_| self.readable).and_then(|pace| pace.filled.checked_add(LOOK_AGAIN));
+        [self.init_at, association, look].into_iter().flatten().min()
     }
 
     /// The next SCTP packet to send.
@@ -249,6 +283,8 @@ impl Channels {
         if self.readable && self.connected {
             self.readable = false;
             self.read();
+            // What a slow reader leaves is read later.
+            self.readable |= !self.may_read();
         }
         self.fill();
     }
@@ -270,11 +306,17 @@ impl Channels {
     }
 
     fn read_from(&mut self, id: StreamId) -> Option<(Ppid, Bytes)> {
+        if !self.may_read() {
+            return None;
+        }
         let (_, association) = self.current.as_mut()?;
         let mut stream = association.stream(id).ok()?;
         let chunks = stream.read_sctp().ok()??;
         let mut message = BytesMut::zeroed(chunks.len());
         chunks.read(&mut message).ok()?;
+        if let Some(pace) = &mut self.pace {
+            pace.allowance -= message.len() as f64;
+        }
         Some((chunks.ppi, message.freeze()))
     }
 

@@ -48,6 +48,8 @@ pub struct Peer {
     publish: Vec<StreamSpec>,
     open: Vec<(String, Reliability)>,
     send: Vec<(String, bytes::Bytes)>,
+    /// Bytes each second that are read of data channels, if not all.
+    slow: Option<u32>,
     dtls_connected: bool,
     ended: bool,
 }
@@ -67,6 +69,7 @@ impl Peer {
             publish: Vec::new(),
             open: Vec::new(),
             send: Vec::new(),
+            slow: None,
             dtls_connected: false,
             ended: false,
         }
@@ -142,6 +145,15 @@ impl Peer {
         match &mut self.channels {
             Some(channels) => channels.send(&label, message),
             None => self.send.push((label, message)),
+        }
+        self.pump(turn);
+    }
+
+    /// From now on takes what comes on data channels no faster than this.
+    pub fn read_slowly(&mut self, turn: &mut Turn<'_>, bytes_per_second: u32) {
+        self.slow = Some(bytes_per_second);
+        if let Some(channels) = &mut self.channels {
+            channels.read_slowly(turn.now.instant, bytes_per_second);
         }
         self.pump(turn);
     }
@@ -268,6 +280,9 @@ impl Peer {
             return;
         }
         let mut channels = Channels::new(now, remote.role);
+        if let Some(slow) = self.slow {
+            channels.read_slowly(now, slow);
+        }
         for (label, reliability) in self.open.drain(..) {
             channels.open(&label, reliability);
         }

@@ -21,6 +21,8 @@ const JOINS_AT_ONCE: usize = 8;
 /// Whoever is not in by then does not come.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(15);
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
+/// So many who fail before anybody got in end the attempt.
+const HOPELESS: usize = 2;
 /// Points of the curve of memory.
 const MEMORY_POINTS: usize = 50;
 /// After everybody has left, before joins are timed.
@@ -89,6 +91,9 @@ impl<'a> Stage<'a> {
             }
             self.join_all(rest, at_once, every, cast.people(), &mut crowd).await;
             self.server.alive()?;
+            if crowd.sessions.is_empty() && !crowd.failures.is_empty() {
+                break;
+            }
         }
         if crowd.sessions.is_empty() {
             let why = crowd.failures.first().map_or("nobody was to".to_owned(), |(_, why)| why.clone());
@@ -104,10 +109,16 @@ impl<'a> Stage<'a> {
         while let Some((seat, joined)) = joins.next().await {
             match joined {
                 Ok(joined) => crowd.add(joined),
-                Err(error) => crowd.failures.push((seat.spec.identity.clone(), format!("{error:#}"))),
+                Err(error) => {
+                    crowd.failures.push((seat.spec.identity.clone(), format!("{error:#}")));
+                    // Nobody gets in: what would the others wait for?
+                    if crowd.sessions.is_empty() && crowd.failures.len() > HOPELESS {
+                        break;
+                    }
+                }
             }
             let there = crowd.sessions.len();
-            if there % every == 0 {
+            if there.is_multiple_of(every) {
                 self.progress.step(&format!("joining {there}/{people}"));
                 if let Some(kib) = self.resident_kib() {
                     crowd.memory.push((there as f64, kib as f64 / 1024.0));

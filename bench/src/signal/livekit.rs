@@ -161,6 +161,12 @@ impl Client {
                         self.uploads.push_back((upload, done, None));
                         self.pump();
                     }
+                    Some(Order::ReadSlowly(rate)) => {
+                        self.publisher.handle.read_slowly(rate);
+                        if let Some(subscriber) = &self.subscriber {
+                            subscriber.handle.read_slowly(rate);
+                        }
+                    }
                     Some(Order::Leave) | None => {
                         let leave = proto::LeaveRequest {
                             reason: proto::DisconnectReason::ClientInitiated as i32,

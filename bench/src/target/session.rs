@@ -63,6 +63,8 @@ struct Progress {
 pub enum Order {
     /// Answered when all of it is in the queue.
     Send(Box<Upload>, oneshot::Sender<FileSent>),
+    /// Take what comes on data channels no faster than this, bytes each second.
+    ReadSlowly(u32),
     Leave,
 }
 
@@ -210,7 +212,10 @@ impl Session {
         self.file_bytes.load(Ordering::Relaxed)
     }
 
-    pub fn read_slowly(&self, _kib_per_second: u32) {}
+    /// From now on it is a receiver that cannot keep up with what comes on data channels.
+    pub fn read_slowly(&self, kib_per_second: u32) {
+        let _ = self.orders.send(Order::ReadSlowly(kib_per_second.saturating_mul(1024)));
+    }
 
     /// Says goodbye and closes the peer connections.
     pub async fn leave(self) {

@@ -113,7 +113,7 @@ impl Participant {
                 notice = notice(&mut self.subscriber) => noticed(teller, self.subscriber.as_mut(), notice)?,
                 order = orders.recv() => match order {
                     // Dropping it tells the asker that nobody here sends files.
-                    Some(Order::Send(..)) => {}
+                    Some(Order::Send(..) | Order::ReadSlowly(_)) => {}
                     Some(Order::Leave) | None => return Ok(()),
                 },
             }
