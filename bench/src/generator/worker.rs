@@ -25,7 +25,7 @@ use crate::net::{Outlet, Socket};
 use crate::peer::{Identity, Peer, Turn};
 
 /// After media was read.
-const REST: Duration = Duration::from_millis(1);
+const REST: Duration = Duration::from_millis(2);
 /// Receive calls in a row before timers and commands have their turn.
 const RECEIVES_MAX: usize = 4;
 /// Commands in a row.

@@ -21,6 +21,10 @@ use crate::media::StreamSpec;
 use crate::net::Outlet;
 use crate::net::clock::Now;
 
+/// Deadlines of protocols are met on a grid, nanoseconds: hundreds of peers who received the same frame then send their
+/// feedback at one wake-up and in few calls. Media is sent when it is due.
+const GRID: u64 = 4_000_000;
+
 /// What a peer is handed whenever it is its turn.
 pub struct Turn<'a> {
     pub now: Now,
@@ -240,9 +244,13 @@ impl Peer {
         }
         let dtls = self.dtls.as_ref().and_then(DtlsSession::deadline);
         let channels = self.channels.as_ref().and_then(Channels::deadline);
-        let deadline = [self.ice.deadline(), dtls, channels].into_iter().flatten().min();
-        let deadline = deadline.map_or(u64::MAX, |deadline| now.realtime_of(deadline));
-        self.flows.as_ref().map_or(deadline, |flows| flows.next_due(now).min(deadline))
+        let flows = self.flows.as_ref().map(Flows::deadline);
+        let deadline = [self.ice.deadline(), dtls, channels, flows].into_iter().flatten().min();
+        let deadline = deadline.map_or(u64::MAX, |deadline| {
+            let due = now.realtime_of(deadline);
+            due.checked_next_multiple_of(GRID).unwrap_or(due)
+        });
+        self.flows.as_ref().map_or(deadline, |flows| flows.next_media().min(deadline))
     }
 
     pub fn on_time(&mut self, turn: &mut Turn<'_>) {

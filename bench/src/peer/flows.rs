@@ -171,13 +171,16 @@ impl Flows {
         }
     }
 
-    /// When [`Flows::on_time`] has something to do, CLOCK_REALTIME ns.
-    pub fn next_due(&self, now: &Now) -> u64 {
+    /// When media is due, CLOCK_REALTIME ns.
+    pub fn next_media(&self) -> u64 {
+        self.sources.iter().map(Source::next_due).min().unwrap_or(u64::MAX)
+    }
+
+    /// When feedback is due.
+    pub fn deadline(&self) -> Instant {
         let arrivals = self.arrivals.as_ref().and_then(ArrivalRecorder::next_deadline);
-        let deadlines = [Some(self.next_report), arrivals, self.judge.next_deadline()];
-        let deadline = deadlines.into_iter().flatten().min().unwrap_or(self.next_report);
-        let source = self.sources.iter().map(Source::next_due).min().unwrap_or(u64::MAX);
-        now.realtime_of(deadline).min(source)
+        let deadlines = [arrivals, self.judge.next_deadline()];
+        deadlines.into_iter().flatten().min().map_or(self.next_report, |at| at.min(self.next_report))
     }
 
     pub fn on_time(&mut self, turn: &mut Turn<'_>, path: SocketAddr) {
