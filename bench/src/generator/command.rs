@@ -23,6 +23,8 @@ pub enum Command {
     Unpublish(PeerId, u32),
     OpenChannel(PeerId, String, bool, Option<u16>),
     Send(PeerId, String, Bytes),
+    /// Bytes of data channels each second.
+    ReadSlowly(PeerId, u32),
     Close(PeerId),
     /// Answered with what was counted since the last time.
     Tally(Sender<Tally>),

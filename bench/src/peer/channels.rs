@@ -66,8 +66,18 @@ pub struct Channels {
     /// Of the next channel that we open (RFC 8832 6: the DTLS client has even ones).
     next_stream: StreamId,
     readable: bool,
+    pace: Option<Pace>,
     packets: VecDeque<Bytes>,
     events: VecDeque<ChannelEvent>,
+}
+
+/// A reader that takes its time. What it leaves unread closes the window that the other side sends into (RFC 9260 3.3.4).
+struct Pace {
+    bytes_per_second: u32,
+    /// Nothing is read before.
+    next: Instant,
+    /// Something was left unread.
+    behind: bool,
 }
 
 impl Channels {
@@ -102,6 +112,7 @@ impl Channels {
                 DtlsRole::Server => 1,
             },
             readable: false,
+            pace: None,
             packets: VecDeque::new(),
             events: VecDeque::new(),
         }
@@ -130,6 +141,11 @@ impl Channels {
         channel.waiting.push_back(message);
         channel.owed = true;
         self.fill();
+    }
+
+    /// From now on so many bytes are read each second, at least 1, message by message.
+    pub fn read_slowly(&mut self, now: Instant, bytes_per_second: u32) {
+        self.pace = Some(Pace { bytes_per_second: bytes_per_second.max(1), next: now, behind: false });
     }
 
     fn channel(&mut self, label: &str) -> usize {
@@ -178,7 +194,7 @@ impl Channels {
             }
             Some(_) | None => {}
         }
-        self.settle();
+        self.settle(now);
     }
 
     pub fn on_time(&mut self, now: Instant) {
@@ -195,12 +211,14 @@ impl Channels {
         {
             association.handle_timeout(now);
         }
-        self.settle();
+        self.readable |= self.pace.as_ref().is_some_and(|pace| pace.behind && pace.next <= now);
+        self.settle(now);
     }
 
     pub fn deadline(&self) -> Option<Instant> {
         let association = self.current.as_ref().and_then(|(_, association)| association.poll_timeout());
-        [self.init_at, association].into_iter().flatten().min()
+        let reading = self.pace.as_ref().filter(|pace| pace.behind).map(|pace| pace.next);
+        [self.init_at, association, reading].into_iter().flatten().min()
     }
 
     /// The next SCTP packet to send.
@@ -220,7 +238,7 @@ impl Channels {
     }
 
     /// Takes over what the association has to tell.
-    fn settle(&mut self) {
+    fn settle(&mut self, now: Instant) {
         while let Some((_, association)) = self.current.as_mut() {
             // Streams are taken from the events; the queue beside them would only grow.
             while association.accept_stream().is_some() {}
@@ -248,33 +266,43 @@ impl Channels {
         // Data may overtake the last packet of the SCTP handshake; nothing can be answered before that one.
         if self.readable && self.connected {
             self.readable = false;
-            self.read();
+            self.read(now);
         }
         self.fill();
     }
 
-    fn read(&mut self) {
+    fn read(&mut self, now: Instant) {
         // Those without a name first: what names them comes before what they carry.
         let unnamed: Vec<StreamId> = self.unnamed.clone();
         for id in unnamed {
-            while let Some((ppid, message)) = self.read_from(id) {
+            while let Some((ppid, message)) = self.read_from(now, id) {
                 self.on_message(id, ppid, message);
             }
         }
         for number in 0..self.channels.len() {
             let Some(id) = self.channels.get(number).and_then(|channel| channel.stream) else { continue };
-            while let Some((ppid, message)) = self.read_from(id) {
+            while let Some((ppid, message)) = self.read_from(now, id) {
                 self.on_message(id, ppid, message);
             }
         }
     }
 
-    fn read_from(&mut self, id: StreamId) -> Option<(Ppid, Bytes)> {
+    fn read_from(&mut self, now: Instant, id: StreamId) -> Option<(Ppid, Bytes)> {
+        if let Some(pace) = &mut self.pace {
+            pace.behind = pace.next > now;
+            if pace.behind {
+                return None;
+            }
+        }
         let (_, association) = self.current.as_mut()?;
         let mut stream = association.stream(id).ok()?;
         let chunks = stream.read_sctp().ok()??;
         let mut message = BytesMut::zeroed(chunks.len());
         chunks.read(&mut message).ok()?;
+        if let Some(pace) = &mut self.pace {
+            let takes = Duration::from_secs_f64(message.len() as f64 / f64::from(pace.bytes_per_second));
+            pace.next = now.checked_add(takes).unwrap_or(now);
+        }
         Some((chunks.ppi, message.freeze()))
     }
 

@@ -48,6 +48,8 @@ pub struct Peer {
     publish: Vec<StreamSpec>,
     open: Vec<(String, Reliability)>,
     send: Vec<(String, bytes::Bytes)>,
+    /// Bytes of data channels to read each second; None: all at once.
+    reading: Option<u32>,
     dtls_connected: bool,
     ended: bool,
 }
@@ -67,6 +69,7 @@ impl Peer {
             publish: Vec::new(),
             open: Vec::new(),
             send: Vec::new(),
+            reading: None,
             dtls_connected: false,
             ended: false,
         }
@@ -144,6 +147,14 @@ impl Peer {
             None => self.send.push((label, message)),
         }
         self.pump(turn);
+    }
+
+    /// From now on data channels are read at this pace.
+    pub fn read_slowly(&mut self, turn: &mut Turn<'_>, bytes_per_second: u32) {
+        self.reading = Some(bytes_per_second);
+        if let Some(channels) = &mut self.channels {
+            channels.read_slowly(turn.now.instant, bytes_per_second);
+        }
     }
 
     /// Says goodbye. Nothing is sent afterwards.
@@ -273,6 +284,9 @@ impl Peer {
         }
         for (label, message) in self.send.drain(..) {
             channels.send(&label, message);
+        }
+        if let Some(bytes_per_second) = self.reading {
+            channels.read_slowly(now, bytes_per_second);
         }
         self.channels = Some(channels);
     }

@@ -137,7 +137,12 @@ impl Client {
     }
 
     /// Until we leave.
-    async fn serve(&mut self, teller: &Teller, orders: &mut Orders, socket: &mut Socket) -> anyhow::Result<()> {
+    async fn serve(
+        &mut self,
+        teller: &Teller,
+        orders: &mut Orders,
+        socket: &mut Socket,
+    ) -> anyhow::Result<()> {
         let mut next_ping = None;
         loop {
             if let (None, Some(every)) = (next_ping, self.ping_every) {
@@ -160,6 +165,11 @@ impl Client {
                     Some(Order::Send(upload, done)) => {
                         self.uploads.push_back((upload, done, None));
                         self.pump();
+                    }
+                    Some(Order::ReadSlowly(bytes_per_second)) => {
+                        for link in [Some(&self.publisher), self.subscriber.as_ref()].into_iter().flatten() {
+                            link.handle.read_slowly(bytes_per_second);
+                        }
                     }
                     Some(Order::Leave) | None => {
                         let leave = proto::LeaveRequest {

@@ -63,6 +63,8 @@ struct Progress {
 pub enum Order {
     /// Answered when all of it is in the queue.
     Send(Box<Upload>, oneshot::Sender<FileSent>),
+    /// Bytes each second.
+    ReadSlowly(u32),
     Leave,
 }
 
@@ -208,6 +210,11 @@ impl Session {
     /// Bytes of files that came in so far, finished or not: to watch a slow receiver.
     pub fn received_file_bytes(&self) -> u64 {
         self.file_bytes.load(Ordering::Relaxed)
+    }
+
+    /// From now on this one reads so much of data channels each second, as over a bad line.
+    pub fn read_slowly(&self, kib_per_second: u32) {
+        let _ = self.orders.send(Order::ReadSlowly(kib_per_second.saturating_mul(1024)));
     }
 
     /// Says goodbye and closes the peer connections.
