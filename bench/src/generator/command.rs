@@ -23,7 +23,7 @@ pub enum Command {
     Unpublish(PeerId, u32),
     OpenChannel(PeerId, String, bool, Option<u16>),
     Send(PeerId, String, Bytes),
-    /// Bytes each second.
+    /// Bytes of data channels each second.
     ReadSlowly(PeerId, u32),
     Close(PeerId),
     /// Answered with what was counted since the last time.

@@ -63,7 +63,7 @@ impl Handle {
         self.line.say(Command::Send(self.id, label.to_owned(), bytes));
     }
 
-    /// From now on takes what comes on data channels no faster than this, as a client that cannot keep up.
+    /// From now on so many bytes of data channels are read each second, at least 1; what is left unread holds the sender up.
     pub fn read_slowly(&self, bytes_per_second: u32) {
         self.line.say(Command::ReadSlowly(self.id, bytes_per_second));
     }

@@ -305,7 +305,9 @@ impl Worker {
                     self.with(id, |peer, turn| peer.open_channel(turn, label, ordered, max_retransmits));
                 }
                 Command::Send(id, label, bytes) => self.with(id, |peer, turn| peer.send(turn, label, bytes)),
-                Command::ReadSlowly(id, rate) => self.with(id, |peer, turn| peer.read_slowly(turn, rate)),
+                Command::ReadSlowly(id, bytes_per_second) => {
+                    self.with(id, |peer, turn| peer.read_slowly(turn, bytes_per_second));
+                }
                 Command::Close(id) => {
                     self.with(id, |peer, turn| peer.close(turn));
                     self.outlet.flush();

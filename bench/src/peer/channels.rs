@@ -53,17 +53,6 @@ struct Channel {
     owed: bool,
 }
 
-/// Of a client that cannot keep up: what it leaves unread closes its receive window (RFC 9260 6.2).
-struct Pace {
-    bytes_per_second: f64,
-    /// Bytes that may be read now; below zero after a message that was larger than what was left.
-    allowance: f64,
-    filled: Instant,
-}
-
-/// How often a slow reader looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
-
 pub struct Channels {
     endpoint: Endpoint,
     config: Arc<TransportConfig>,
@@ -80,6 +69,15 @@ pub struct Channels {
     pace: Option<Pace>,
     packets: VecDeque<Bytes>,
     events: VecDeque<ChannelEvent>,
+}
+
+/// A reader that takes its time. What it leaves unread closes the window that the other side sends into (RFC 9260 3.3.4).
+struct Pace {
+    bytes_per_second: u32,
+    /// Nothing is read before.
+    next: Instant,
+    /// Something was left unread.
+    behind: bool,
 }
 
 impl Channels {
@@ -135,24 +133,6 @@ impl Channels {
         }
     }
 
-    /// From now on reads no faster than this.
-    pub fn read_slowly(&mut self, now: Instant, bytes_per_second: u32) {
-        self.pace = Some(Pace { bytes_per_second: f64::from(bytes_per_second), allowance: 0.0, filled: now });
-    }
-
-    fn refill(&mut self, now: Instant) {
-        if let Some(pace) = &mut self.pace {
-            let more = now.saturating_duration_since(pace.filled).as_secs_f64() * pace.bytes_per_second;
-            // No more than a second's worth is saved up.
-            pace.allowance = (pace.allowance + more).min(pace.bytes_per_second);
-            pace.filled = now;
-        }
-    }
-
-    fn may_read(&self) -> bool {
-        self.pace.as_ref().is_none_or(|pace| pace.allowance > 0.0)
-    }
-
     /// Queues a message, whether the channel is open yet or not.
     pub fn send(&mut self, label: &str, message: Bytes) {
         let number = self.channel(label);
@@ -161,6 +141,11 @@ impl Channels {
         channel.waiting.push_back(message);
         channel.owed = true;
         self.fill();
+    }
+
+    /// From now on so many bytes are read each second, at least 1, message by message.
+    pub fn read_slowly(&mut self, now: Instant, bytes_per_second: u32) {
+        self.pace = Some(Pace { bytes_per_second: bytes_per_second.max(1), next: now, behind: false });
     }
 
     fn channel(&mut self, label: &str) -> usize {
@@ -194,7 +179,6 @@ impl Channels {
         if self.lost {
             return;
         }
-        self.refill(now);
         match self.endpoint.handle(now, NOWHERE, None, None, packet) {
             Some((handle, DatagramEvent::AssociationEvent(event))) => {
                 if let Some((_, association)) =
@@ -210,11 +194,10 @@ impl Channels {
             }
             Some(_) | None => {}
         }
-        self.settle();
+        self.settle(now);
     }
 
     pub fn on_time(&mut self, now: Instant) {
-        self.refill(now);
         if self.init_at.is_some_and(|at| at <= now) {
             self.init_at = None;
             if self.current.is_none() && !self.lost {
@@ -228,13 +211,14 @@ impl Channels {
         {
             association.handle_timeout(now);
         }
-        self.settle();
+        self.readable |= self.pace.as_ref().is_some_and(|pace| pace.behind && pace.next <= now);
+        self.settle(now);
     }
 
     pub fn deadline(&self) -> Option<Instant> {
         let association = self.current.as_ref().and_then(|(_, association)| association.poll_timeout());
-        let look = self.pace.as_ref().filter(|_| self.readable).and_then(|pace| pace.filled.checked_add(LOOK_AGAIN));
-        [self.init_at, association, look].into_iter().flatten().min()
+        let reading = self.pace.as_ref().filter(|pace| pace.behind).map(|pace| pace.next);
+        [self.init_at, association, reading].into_iter().flatten().min()
     }
 
     /// The next SCTP packet to send.
@@ -254,7 +238,7 @@ impl Channels {
     }
 
     /// Takes over what the association has to tell.
-    fn settle(&mut self) {
+    fn settle(&mut self, now: Instant) {
         while let Some((_, association)) = self.current.as_mut() {
             // Streams are taken from the events; the queue beside them would only grow.
             while association.accept_stream().is_some() {}
@@ -282,32 +266,33 @@ impl Channels {
         // Data may overtake the last packet of the SCTP handshake; nothing can be answered before that one.
         if self.readable && self.connected {
             self.readable = false;
-            self.read();
-            // What a slow reader leaves is read later.
-            self.readable |= !self.may_read();
+            self.read(now);
         }
         self.fill();
     }
 
-    fn read(&mut self) {
+    fn read(&mut self, now: Instant) {
         // Those without a name first: what names them comes before what they carry.
         let unnamed: Vec<StreamId> = self.unnamed.clone();
         for id in unnamed {
-            while let Some((ppid, message)) = self.read_from(id) {
+            while let Some((ppid, message)) = self.read_from(now, id) {
                 self.on_message(id, ppid, message);
             }
         }
         for number in 0..self.channels.len() {
             let Some(id) = self.channels.get(number).and_then(|channel| channel.stream) else { continue };
-            while let Some((ppid, message)) = self.read_from(id) {
+            while let Some((ppid, message)) = self.read_from(now, id) {
                 self.on_message(id, ppid, message);
             }
         }
     }
 
-    fn read_from(&mut self, id: StreamId) -> Option<(Ppid, Bytes)> {
-        if !self.may_read() {
-            return None;
+    fn read_from(&mut self, now: Instant, id: StreamId) -> Option<(Ppid, Bytes)> {
+        if let Some(pace) = &mut self.pace {
+            pace.behind = pace.next > now;
+            if pace.behind {
+                return None;
+            }
         }
         let (_, association) = self.current.as_mut()?;
         let mut stream = association.stream(id).ok()?;
@@ -315,7 +300,8 @@ impl Channels {
         let mut message = BytesMut::zeroed(chunks.len());
         chunks.read(&mut message).ok()?;
         if let Some(pace) = &mut self.pace {
-            pace.allowance -= message.len() as f64;
+            let takes = Duration::from_secs_f64(message.len() as f64 / f64::from(pace.bytes_per_second));
+            pace.next = now.checked_add(takes).unwrap_or(now);
         }
         Some((chunks.ppi, message.freeze()))
     }

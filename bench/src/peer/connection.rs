@@ -52,8 +52,8 @@ pub struct Peer {
     publish: Vec<StreamSpec>,
     open: Vec<(String, Reliability)>,
     send: Vec<(String, bytes::Bytes)>,
-    /// Bytes each second that are read of data channels, if not all.
-    slow: Option<u32>,
+    /// Bytes of data channels to read each second; None: all at once.
+    reading: Option<u32>,
     dtls_connected: bool,
     ended: bool,
 }
@@ -73,7 +73,7 @@ impl Peer {
             publish: Vec::new(),
             open: Vec::new(),
             send: Vec::new(),
-            slow: None,
+            reading: None,
             dtls_connected: false,
             ended: false,
         }
@@ -153,13 +153,12 @@ impl Peer {
         self.pump(turn);
     }
 
-    /// From now on takes what comes on data channels no faster than this.
+    /// From now on data channels are read at this pace.
     pub fn read_slowly(&mut self, turn: &mut Turn<'_>, bytes_per_second: u32) {
-        self.slow = Some(bytes_per_second);
+        self.reading = Some(bytes_per_second);
         if let Some(channels) = &mut self.channels {
             channels.read_slowly(turn.now.instant, bytes_per_second);
         }
-        self.pump(turn);
     }
 
     /// Says goodbye. Nothing is sent afterwards.
@@ -288,14 +287,14 @@ impl Peer {
             return;
         }
         let mut channels = Channels::new(now, remote.role);
-        if let Some(slow) = self.slow {
-            channels.read_slowly(now, slow);
-        }
         for (label, reliability) in self.open.drain(..) {
             channels.open(&label, reliability);
         }
         for (label, message) in self.send.drain(..) {
             channels.send(&label, message);
+        }
+        if let Some(bytes_per_second) = self.reading {
+            channels.read_slowly(now, bytes_per_second);
         }
         self.channels = Some(channels);
     }

@@ -63,8 +63,7 @@ impl Reader {
                 return;
             }
             "setup" => {
-                transport.setup =
-                    Some(if value == "active" { DtlsRole::Server } else { DtlsRole::Client });
+                transport.setup = Some(if value == "active" { DtlsRole::Server } else { DtlsRole::Client });
                 return;
             }
             "extmap-allow-mixed" => return self.mixed = true,
@@ -113,8 +112,7 @@ impl Reader {
             settle(payload);
         }
         let alive = self.transports.iter().zip(&self.sections).filter(|(_, section)| !section.rejected);
-        let sources =
-            alive.map(|(transport, _)| transport).chain([&self.session]).chain(&self.transports);
+        let sources = alive.map(|(transport, _)| transport).chain([&self.session]).chain(&self.transports);
         let mut found = Transport::default();
         for source in sources {
             if found.ufrag.is_none() || found.pwd.is_none() {
@@ -220,7 +218,9 @@ fn settle(payload: &mut Payload) {
         })
     };
     let format = match payload.format {
-        Format::Rtx(_) => parameter("apt").and_then(|apt| apt.parse().ok()).map_or(Format::Other, Format::Rtx),
+        Format::Rtx(_) => {
+            parameter("apt").and_then(|apt| apt.parse().ok()).map_or(Format::Other, Format::Rtx)
+        }
         // We send fragments (RFC 6184 5.4), which mode 0 has not.
         Format::Codec(Codec::H264) if parameter("packetization-mode") != Some("1") => Format::Other,
         other => other,

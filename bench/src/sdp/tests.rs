@@ -190,7 +190,10 @@ fn an_offer_to_a_subscriber_is_read_and_answered_with_what_both_know() {
     let text = answer(end(&local, Some("10.1.2.3:4".parse().expect("an address"))), &offer);
     assert!(text.contains("a=group:BUNDLE 0 1 2\r\n"), "{text}");
     assert!(text.contains("m=video 9 UDP/TLS/RTP/SAVPF 125 126\r\n"), "{text}");
-    assert!(text.contains("a=rtcp-fb:125 transport-cc\r\na=rtcp-fb:125 nack\r\na=rtcp-fb:125 nack pli\r\n"), "{text}");
+    assert!(
+        text.contains("a=rtcp-fb:125 transport-cc\r\na=rtcp-fb:125 nack\r\na=rtcp-fb:125 nack pli\r\n"),
+        "{text}"
+    );
     assert!(!text.contains("dependency-descriptor") && !text.contains("red/48000"), "{text}");
     assert_eq!(text.matches("a=candidate:").count(), 1);
     // Read back by the reader of the other side.
@@ -208,7 +211,8 @@ fn an_offer_to_a_subscriber_is_read_and_answered_with_what_both_know() {
 
 #[test]
 fn an_offer_of_ours_is_what_a_server_reads_it_to_be() {
-    let send = |codec, cid: &str, encodings| OurContent::Send(Sending { codec, cid: cid.to_owned(), encodings });
+    let send =
+        |codec, cid: &str, encodings| OurContent::Send(Sending { codec, cid: cid.to_owned(), encodings });
     let contents = [
         OurContent::Receive(MediaKind::Audio),
         OurContent::Receive(MediaKind::Video),
@@ -233,7 +237,8 @@ fn an_offer_of_ours_is_what_a_server_reads_it_to_be() {
     assert_eq!(camera.simulcast, [token("q"), token("h"), token("f")]);
     assert!(camera.ssrcs.is_empty(), "as Chromium, which tells no SSRCs of simulcast");
     assert_eq!(camera.msid.as_ref().map(|msid| msid.track.as_str()), Some("cam"));
-    for extension in [Extension::Rid, Extension::RepairedRid, Extension::TransportCc, Extension::AbsSendTime] {
+    for extension in [Extension::Rid, Extension::RepairedRid, Extension::TransportCc, Extension::AbsSendTime]
+    {
         assert!(camera.extension(extension).is_some(), "{extension:?}");
     }
     assert_eq!(read.sections[3].extension(Extension::AudioLevel), Some(1));
@@ -265,7 +270,8 @@ fn captured_descriptions_of_real_clients_are_read() {
             .collect();
         assert_eq!(ours, theirs, "{name}");
         let local = local();
-        Described::read(&answer(end(&local, None), &described)).unwrap_or_else(|error| panic!("{name}: {error:#}"));
+        Described::read(&answer(end(&local, None), &described))
+            .unwrap_or_else(|error| panic!("{name}: {error:#}"));
         count += 1;
     }
     assert!(count >= 10, "{count} captures");
@@ -285,7 +291,8 @@ fn trickled_candidates_are_added_to_those_of_the_description() {
     let answer = Described::read(JANUS_ANSWER).expect("an answer");
     let better = candidate("candidate:9 1 UDP 2130706431 192.0.2.1 5 typ host generation 0").expect("UDP");
     let same = candidate("a=candidate:1 1 udp 2015363327 10.77.0.1 28629 typ host").expect("UDP");
-    let addrs: Vec<String> = answer.remote(&[better, same]).candidates.iter().map(SocketAddr::to_string).collect();
+    let addrs: Vec<String> =
+        answer.remote(&[better, same]).candidates.iter().map(SocketAddr::to_string).collect();
     assert_eq!(addrs, ["192.0.2.1:5", "10.77.0.1:28629"]);
     assert_eq!(candidate("candidate:9 1 tcp 1 192.0.2.1 5 typ host"), None);
     assert_eq!(candidate(""), None);

@@ -138,7 +138,8 @@ pub fn answer(end: End<'_>, offer: &Described) -> String {
         let agreed = agreed(section);
         let usable = alive(&section) && (kind.is_none() || !agreed.is_empty());
         let Some(mid) = section.mid.filter(|_| usable) else {
-            let format = section.payloads.first().map_or_else(|| "0".to_owned(), |first| first.pt.to_string());
+            let format =
+                section.payloads.first().map_or_else(|| "0".to_owned(), |first| first.pt.to_string());
             line!(out, "m={name} 0 {} {format}", section.protocol);
             out.push_str("c=IN IP4 0.0.0.0\r\na=inactive\r\n");
             if let Some(mid) = section.mid {

@@ -48,7 +48,9 @@ pub fn address(
     let base = base.trim_end_matches('/');
     let base = match base.split_once("://") {
         Some(("http" | "ws", rest)) => format!("ws://{rest}"),
-        Some(("https" | "wss", _)) => bail!("{base}: the bench speaks without TLS; give the address behind the proxy"),
+        Some(("https" | "wss", _)) => {
+            bail!("{base}: the bench speaks without TLS; give the address behind the proxy")
+        }
         _ => bail!("{base}: no ws:// or http:// address"),
     };
     Ok(match protocol {
@@ -124,7 +126,10 @@ mod tests {
     #[test]
     fn v0_asks_by_parameters_and_other_schemes_are_refused() {
         let url = address("ws://h:1", Protocol::V0, "jwt", false, None).expect("an address");
-        assert!(url.starts_with("ws://h:1/rtc?auto_subscribe=0&") && url.ends_with("&access_token=jwt"), "{url}");
+        assert!(
+            url.starts_with("ws://h:1/rtc?auto_subscribe=0&") && url.ends_with("&access_token=jwt"),
+            "{url}"
+        );
         assert!(address("wss://h", Protocol::V0, "jwt", false, None).is_err());
         assert!(address("h:1", Protocol::V0, "jwt", false, None).is_err());
     }

@@ -20,15 +20,7 @@ pub struct Link {
 
 impl Link {
     pub fn new(handle: Handle, needed: bool) -> Link {
-        Link {
-            handle,
-            needed,
-            ice: false,
-            keys: false,
-            described: None,
-            trickled: Vec::new(),
-            begun: false,
-        }
+        Link { handle, needed, ice: false, keys: false, described: None, trickled: Vec::new(), begun: false }
     }
 
     /// The other side's description, the first or a later one. True when this began the connection.
@@ -44,7 +36,8 @@ impl Link {
 
     /// A candidate that came apart from the description. True when this began the connection.
     pub fn trickle(&mut self, candidate: Candidate) -> bool {
-        let known = |described: &Described| described.candidates.iter().any(|known| known.addr == candidate.addr);
+        let known =
+            |described: &Described| described.candidates.iter().any(|known| known.addr == candidate.addr);
         if self.trickled.contains(&candidate) || self.described.as_ref().is_some_and(known) {
             return false;
         }

@@ -137,7 +137,12 @@ impl Client {
     }
 
     /// Until we leave.
-    async fn serve(&mut self, teller: &Teller, orders: &mut Orders, socket: &mut Socket) -> anyhow::Result<()> {
+    async fn serve(
+        &mut self,
+        teller: &Teller,
+        orders: &mut Orders,
+        socket: &mut Socket,
+    ) -> anyhow::Result<()> {
         let mut next_ping = None;
         loop {
             if let (None, Some(every)) = (next_ping, self.ping_every) {
@@ -161,10 +166,9 @@ impl Client {
                         self.uploads.push_back((upload, done, None));
                         self.pump();
                     }
-                    Some(Order::ReadSlowly(rate)) => {
-                        self.publisher.handle.read_slowly(rate);
-                        if let Some(subscriber) = &self.subscriber {
-                            subscriber.handle.read_slowly(rate);
+                    Some(Order::ReadSlowly(bytes_per_second)) => {
+                        for link in [Some(&self.publisher), self.subscriber.as_ref()].into_iter().flatten() {
+                            link.handle.read_slowly(bytes_per_second);
                         }
                     }
                     Some(Order::Leave) | None => {

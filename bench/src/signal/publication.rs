@@ -26,8 +26,7 @@ pub struct Publication {
 
 /// rid, divisor of both sides of the picture, and share of the highest encoding's bit rate: what livekit-client publishes
 /// of a 720p camera (160, 450 and 1,700 kbit/s).
-const LAYERS: [(&[u8], u16, f64); 3] =
-    [(b"q", 4, 160.0 / 1700.0), (b"h", 2, 450.0 / 1700.0), (b"f", 1, 1.0)];
+const LAYERS: [(&[u8], u16, f64); 3] = [(b"q", 4, 160.0 / 1700.0), (b"h", 2, 450.0 / 1700.0), (b"f", 1, 1.0)];
 const WIDTH: u16 = 1280;
 const HEIGHT: u16 = 720;
 
@@ -174,7 +173,11 @@ mod tests {
 
     #[test]
     fn simulcast_is_three_encodings_with_sources_of_their_own_the_lowest_first() {
-        let made = publications(&[video(true), video(false), TrackSpec::Audio { bits_per_second: 32_000, speech: 1.0 }]);
+        let made = publications(&[
+            video(true),
+            video(false),
+            TrackSpec::Audio { bits_per_second: 32_000, speech: 1.0 },
+        ]);
         let rates: Vec<u32> = made[0].encodings.iter().map(|encoding| encoding.bits_per_second).collect();
         assert_eq!(rates, [160_000, 450_000, 1_700_000]);
         assert_eq!(made[1].encodings.len(), 1);

@@ -43,7 +43,8 @@ impl LiveKit {
         let file = folder.write("chevet.toml", &toml::to_string(&settings)?)?;
         let mut command = Command::new(&binary);
         // Our own variables are not the server's settings.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHEVET_")) {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CHEVET_"))
+        {
             command.env_remove(name);
         }
         command.arg("serve").arg("--config").arg(file);
@@ -56,7 +57,8 @@ impl LiveKit {
                 http.status(&readyz).await.is_ok_and(|status| status.is_success()).then_some(())
             })
             .await?;
-        let workers = options.workers.map_or("a worker for each core".to_owned(), |count| format!("workers = {count}"));
+        let workers =
+            options.workers.map_or("a worker for each core".to_owned(), |count| format!("workers = {count}"));
         let about = format!("{}, {workers}", binary.display());
         let access = Access { url, key, secret, protocol: options.protocol };
         Ok(LiveKit { access, process: Some(process), watched: None, about })

@@ -36,7 +36,10 @@ const ISOLATION: Isolation =
 /// that are there would stay outside. Needs root, or a kernel that lets users have namespaces of their own.
 pub fn enter() -> anyhow::Result<Isolation> {
     let threads = std::fs::read_dir("/proc/self/task")?.count();
-    ensure!(threads == 1, "there are {threads} threads already, which would stay outside the network namespace");
+    ensure!(
+        threads == 1,
+        "there are {threads} threads already, which would stay outside the network namespace"
+    );
     enter_thread()
 }
 

@@ -154,7 +154,12 @@ impl Process {
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        bail!("{} had to be killed {} s after it was told to stop\n{}", self.name, STOP.as_secs(), self.tail())
+        bail!(
+            "{} had to be killed {} s after it was told to stop\n{}",
+            self.name,
+            STOP.as_secs(),
+            self.tail()
+        )
     }
 }
 
@@ -190,7 +195,8 @@ mod tests {
     #[tokio::test]
     async fn a_process_is_stopped_in_order_and_its_folder_is_removed() {
         let process = shell("trap 'exit 0' TERM; echo up; while :; do sleep 0.01; done");
-        let up = process.wait("say so", Duration::from_secs(5), async || process.log().contains("up").then_some(()));
+        let up = process
+            .wait("say so", Duration::from_secs(5), async || process.log().contains("up").then_some(()));
         up.await.expect("up");
         let (pid, path) = (process.pid(), process.folder().path().to_owned());
         assert!(process.usage().is_ok());

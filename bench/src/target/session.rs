@@ -63,7 +63,7 @@ struct Progress {
 pub enum Order {
     /// Answered when all of it is in the queue.
     Send(Box<Upload>, oneshot::Sender<FileSent>),
-    /// Take what comes on data channels no faster than this, bytes each second.
+    /// Bytes each second.
     ReadSlowly(u32),
     Leave,
 }
@@ -212,7 +212,7 @@ impl Session {
         self.file_bytes.load(Ordering::Relaxed)
     }
 
-    /// From now on it is a receiver that cannot keep up with what comes on data channels.
+    /// From now on this one reads so much of data channels each second, as over a bad line.
     pub fn read_slowly(&self, kib_per_second: u32) {
         let _ = self.orders.send(Order::ReadSlowly(kib_per_second.saturating_mul(1024)));
     }

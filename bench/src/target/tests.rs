@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
+
 use super::*;
 use crate::generator::Options;
 use crate::net::Network;
@@ -17,7 +19,11 @@ fn binary() -> PathBuf {
             test.ancestors().nth(2).expect("two levels below its target directory").join("chevet")
         }
     };
-    assert!(path.exists(), "no server to load: `cargo build --bin chevet`, or set CHEVET_BIN ({})", path.display());
+    assert!(
+        path.exists(),
+        "no server to load: `cargo build --bin chevet`, or set CHEVET_BIN ({})",
+        path.display()
+    );
     path
 }
 
@@ -79,7 +85,8 @@ async fn leave(server: Server, sessions: Vec<Session>) {
 async fn meet_at_chevet(protocol: Protocol, simulcast: bool, codec: VideoCodec) {
     let options = ServerOptions { binary: Some(binary()), protocol, ..ServerOptions::default() };
     let server = Server::start(Kind::Chevet, &options).await.unwrap_or_else(|error| panic!("{error:#}"));
-    let generator = Generator::start(Options { threads: 1, network: Network::LOOPBACK }).expect("a generator");
+    let generator =
+        Generator::start(Options { threads: 1, network: Network::LOOPBACK }).expect("a generator");
     let sessions = meet(&server, &generator, &tracks(simulcast, codec), true).await;
 
     let content: Vec<u8> = (0..1_000_000u32).map(|at| (at % 251) as u8).collect();
@@ -107,6 +114,28 @@ async fn three_meet_by_the_two_connections_of_v0_and_hand_over_a_file() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_reads_slowly_gets_a_file_slowly() {
+    let options = ServerOptions { binary: Some(binary()), ..ServerOptions::default() };
+    let server = Server::start(Kind::Chevet, &options).await.unwrap_or_else(|error| panic!("{error:#}"));
+    let generator =
+        Generator::start(Options { threads: 1, network: Network::LOOPBACK }).expect("a generator");
+    let mut sessions = Vec::new();
+    for identity in ["alice", "bob"] {
+        let joined = server.join(&generator, who("files", identity, Vec::new(), true)).await;
+        sessions.push(joined.unwrap_or_else(|error| panic!("{error:#}")));
+    }
+    sessions[1].read_slowly(256);
+    let content = Bytes::from(vec![7; 512 * 1024]);
+    let (sent, received) =
+        tokio::join!(sessions[0].send_file("slow.bin", content, &[]), sessions[1].receive_file());
+    sent.unwrap_or_else(|error| panic!("{error:#}"));
+    let file = received.unwrap_or_else(|error| panic!("{error:#}"));
+    assert!(file.intact, "{file:?}");
+    assert!(file.took > Duration::from_millis(1800) && file.took < Duration::from_secs(4), "{file:?}");
+    leave(server, sessions).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refusal_is_told_with_the_servers_words() {
     let options = ServerOptions { binary: Some(binary()), ..ServerOptions::default() };
     let server = Server::start(Kind::Chevet, &options).await.unwrap_or_else(|error| panic!("{error:#}"));
@@ -119,7 +148,8 @@ async fn a_refusal_is_told_with_the_servers_words() {
     };
     let stranger = Server::start(Kind::LiveKit, &options).await.unwrap_or_else(|error| panic!("{error:#}"));
     assert!(stranger.usage().is_none());
-    let generator = Generator::start(Options { threads: 1, network: Network::LOOPBACK }).expect("a generator");
+    let generator =
+        Generator::start(Options { threads: 1, network: Network::LOOPBACK }).expect("a generator");
     let refused = stranger.join(&generator, who("meeting", "mallory", Vec::new(), false)).await;
     let text = format!("{:#}", refused.err().expect("refused"));
     assert!(text.contains("mallory cannot join") && text.contains("401"), "{text}");
@@ -128,7 +158,9 @@ async fn a_refusal_is_told_with_the_servers_words() {
 /// Janus needs a network namespace, which a thread of its own can have among others.
 #[test]
 fn three_meet_at_janus() {
-    if std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).all(|path| !path.join("janus").exists()) {
+    if std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
+        .all(|path| !path.join("janus").exists())
+    {
         eprintln!("skipped: the program `janus` is not installed (tools/setup bench)");
         return;
     }
@@ -138,7 +170,8 @@ fn three_meet_at_janus() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         runtime.expect("a runtime").block_on(async {
             let options = ServerOptions { address: IpAddr::V4(isolation.server), ..ServerOptions::default() };
-            let server = Server::start(Kind::Janus, &options).await.unwrap_or_else(|error| panic!("{error:#}"));
+            let server =
+                Server::start(Kind::Janus, &options).await.unwrap_or_else(|error| panic!("{error:#}"));
             let generator = Generator::start(Options { threads: 1, network }).expect("a generator");
             let sessions = meet(&server, &generator, &tracks(true, VideoCodec::Vp8), false).await;
             leave(server, sessions).await;

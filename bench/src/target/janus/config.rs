@@ -48,7 +48,12 @@ impl Installed {
 }
 
 /// Writes all files that Janus reads.
-pub fn write(folder: &Folder, installed: &Installed, options: &ServerOptions, port: u16) -> anyhow::Result<()> {
+pub fn write(
+    folder: &Folder,
+    installed: &Installed,
+    options: &ServerOptions,
+    port: u16,
+) -> anyhow::Result<()> {
     let loops = match options.event_loops {
         0 => String::new(),
         loops => format!("\tevent_loops = {loops}\n"),

@@ -52,12 +52,7 @@ impl Janus {
             loops => format!("event_loops = {loops}"),
         };
         let gateway = Gateway::open(http, &url).await?;
-        Ok(Janus {
-            gateway,
-            rooms: Mutex::default(),
-            process,
-            about: format!("Janus {version}, {loops}"),
-        })
+        Ok(Janus { gateway, rooms: Mutex::default(), process, about: format!("Janus {version}, {loops}") })
     }
 
     pub async fn join(&self, generator: &Generator, spec: JoinSpec) -> anyhow::Result<Session> {

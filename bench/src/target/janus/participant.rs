@@ -67,7 +67,8 @@ struct Participant {
 impl Participant {
     /// Everybody is a publisher to VideoRoom, as only those hear of others; some publish nothing.
     async fn enter(&mut self, publishing: &Attached, identity: &str) -> anyhow::Result<()> {
-        let mut body = json!({ "request": "join", "ptype": "publisher", "room": self.room, "display": identity });
+        let mut body =
+            json!({ "request": "join", "ptype": "publisher", "room": self.room, "display": identity });
         let mut jsep = None;
         if let Some(publisher) = &self.publisher {
             let mut offers = Offers::new(self.session);
@@ -112,7 +113,7 @@ impl Participant {
                 notice = notice(&mut self.publisher) => noticed(teller, self.publisher.as_mut(), notice)?,
                 notice = notice(&mut self.subscriber) => noticed(teller, self.subscriber.as_mut(), notice)?,
                 order = orders.recv() => match order {
-                    // Dropping it tells the asker that nobody here sends files.
+                    // Dropping it tells the asker that nobody here sends files; and nothing comes that could be read slowly.
                     Some(Order::Send(..) | Order::ReadSlowly(_)) => {}
                     Some(Order::Leave) | None => return Ok(()),
                 },
@@ -136,7 +137,8 @@ impl Participant {
     fn published(&mut self, teller: &Teller, event: &Value) -> anyhow::Result<()> {
         let data = plugin_data(event)?;
         let others = data["publishers"].as_array().into_iter().flatten();
-        self.feeds.extend(others.filter_map(|other| other["id"].as_u64()).filter(|_| self.subscriber.is_some()));
+        self.feeds
+            .extend(others.filter_map(|other| other["id"].as_u64()).filter(|_| self.subscriber.is_some()));
         if data["videoroom"] == "joined" {
             teller.signalled();
             self.joined = true;
