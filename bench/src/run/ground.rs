@@ -24,7 +24,7 @@ impl Ground {
         match isolation::enter() {
             Ok(isolation) => {
                 options.address = IpAddr::V4(isolation.server);
-                Ground { network: Network::Local { base: isolation.peers, prefix: isolation.prefix } }
+                Ground { network: isolation.network() }
             }
             Err(error) => {
                 eprintln!("on loopback, without Janus: {error:#}");
