@@ -8,9 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use chevet_sfu_core::api::{
-    Codec, DtlsRole, Fingerprint, IceCredentials, MediaSettings, PayloadType, Token,
-};
+use chevet_sfu_core::api::{Codec, DtlsRole, Fingerprint, IceCredentials, MediaSettings, PayloadType, Token};
 use chevet_sfu_core::transport::srtp::SrtpProfile;
 
 use super::{Keys, Member, Mode, Order};
@@ -49,7 +47,8 @@ impl FloorServer {
         let orders = child.stdin.take().context("no pipe to the floor")?;
         let mut said = String::new();
         BufReader::new(child.stdout.take().context("no pipe from the floor")?).read_line(&mut said)?;
-        let address = said.trim().parse().with_context(|| format!("the floor says {said:?} instead of its address"))?;
+        let address =
+            said.trim().parse().with_context(|| format!("the floor says {said:?} instead of its address"))?;
         Ok(FloorServer {
             pid: child.id(),
             child: Mutex::new(child),
@@ -113,7 +112,13 @@ impl Drop for FloorServer {
 }
 
 /// Until it leaves.
-async fn attend(teller: Teller, mut leave: Orders, mut handle: Handle, orders: Arc<Mutex<ChildStdin>>, id: u64) {
+async fn attend(
+    teller: Teller,
+    mut leave: Orders,
+    mut handle: Handle,
+    orders: Arc<Mutex<ChildStdin>>,
+    id: u64,
+) {
     teller.signalled();
     teller.ice();
     teller.dtls();
@@ -138,7 +143,11 @@ async fn attend(teller: Teller, mut leave: Orders, mut handle: Handle, orders: A
 fn tell(orders: &Mutex<ChildStdin>, order: &Order) -> anyhow::Result<()> {
     let mut line = serde_json::to_vec(order)?;
     line.push(b'\n');
-    orders.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line).context("the floor does not listen")
+    orders
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .write_all(&line)
+        .context("the floor does not listen")
 }
 
 /// The client's and the server's keys out of what the DTLS exporter would give (RFC 5764 4.2).
@@ -156,11 +165,7 @@ fn media() -> Media {
     let payload = |pt, codec| PayloadType { pt, codec, rtx: None };
     Media {
         settings: MediaSettings {
-            payloads: vec![
-                payload(OPUS, Codec::Opus),
-                payload(VP8, Codec::Vp8),
-                payload(H264, Codec::H264),
-            ],
+            payloads: vec![payload(OPUS, Codec::Opus), payload(VP8, Codec::Vp8), payload(H264, Codec::H264)],
             ..MediaSettings::default()
         },
         ..Media::default()
@@ -202,8 +207,10 @@ mod tests {
         let keys = StaticKeys::generate(SrtpProfile::AeadAes128Gcm);
         let (from, to) = split(&keys.material).unwrap();
         let (mut peer_in, peer_out) = contexts(keys.profile, &keys.material, DtlsRole::Client).unwrap();
-        let mut floor_in = chevet_sfu_core::transport::srtp::SrtpIn::new(keys.profile, &from.key, &from.salt).unwrap();
-        let floor_out = chevet_sfu_core::transport::srtp::SrtpOut::new(keys.profile, &to.key, &to.salt).unwrap();
+        let mut floor_in =
+            chevet_sfu_core::transport::srtp::SrtpIn::new(keys.profile, &from.key, &from.salt).unwrap();
+        let floor_out =
+            chevet_sfu_core::transport::srtp::SrtpOut::new(keys.profile, &to.key, &to.salt).unwrap();
         let map = ExtensionMap::new(&MediaSettings::default());
         let mut packet = [0; 100];
         packet[..12].copy_from_slice(&[0x80, 96, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]);

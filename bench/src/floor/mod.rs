@@ -7,7 +7,6 @@ pub mod server;
 
 use std::net::SocketAddr;
 
-use rand::RngCore;
 use serde::{Deserialize, Serialize};
 
 /// How the packets leave.
@@ -48,13 +47,4 @@ pub struct Member {
 pub struct Keys {
     pub key: [u8; 16],
     pub salt: [u8; 12],
-}
-
-impl Keys {
-    pub fn random() -> Keys {
-        let mut keys = Keys { key: [0; 16], salt: [0; 12] };
-        rand::rng().fill_bytes(&mut keys.key);
-        rand::rng().fill_bytes(&mut keys.salt);
-        keys
-    }
 }

@@ -365,13 +365,18 @@ mod tests {
         runs.iter().map(|run| (run.count, run.segment)).collect()
     }
 
+    fn random() -> Keys {
+        Keys { key: rand::random(), salt: rand::random() }
+    }
+
     /// A server in a thread, somebody who sends, and two who receive; then what the receivers opened.
     fn forwarded(mode: Mode, lengths: &[usize]) -> Vec<Vec<(u64, Vec<u8>)>> {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let server = socket.local_addr().unwrap();
         let (orders, incoming) = unbounded();
-        let people: Vec<UdpSocket> = (0..3).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
-        let keys: Vec<(Keys, Keys)> = people.iter().map(|_| (Keys::random(), Keys::random())).collect();
+        let people: Vec<UdpSocket> =
+            (0..3).map(|_| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let keys: Vec<(Keys, Keys)> = people.iter().map(|_| (random(), random())).collect();
         for (id, (person, (from, to))) in people.iter().zip(&keys).enumerate() {
             let order = Order::Add(Member {
                 id: id as u64,

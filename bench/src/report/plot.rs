@@ -5,7 +5,7 @@ use super::number;
 const WIDTH: f64 = 620.0;
 const HEIGHT: f64 = 320.0;
 const LEFT: f64 = 62.0;
-const RIGHT: f64 = 14.0;
+const RIGHT: f64 = 30.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = 46.0;
 
@@ -59,8 +59,7 @@ fn ticks(scale: Scale, values: &[f64]) -> (f64, f64, Vec<(f64, String)>) {
         Scale::Linear => {
             let step = nice(high.max(1e-9) / 5.0);
             let count = (high.max(1e-9) / step).ceil().max(1.0);
-            let marks =
-                (0..=count as u32).map(|at| f64::from(at) * step).map(|at| (at, number(at))).collect();
+            let marks = (0..=count as u32).map(|at| f64::from(at) * step).map(|at| (at, mark(at))).collect();
             (0.0, count * step, marks)
         }
         Scale::Log => {
@@ -72,7 +71,7 @@ fn ticks(scale: Scale, values: &[f64]) -> (f64, f64, Vec<(f64, String)>) {
             let marks = decades
                 .flat_map(|decade| steps.iter().map(move |step| decade * step))
                 .filter(|at| at.log10() <= last + 1e-9)
-                .map(|at| (at, number(at)))
+                .map(|at| (at, mark(at)))
                 .collect();
             (first, last, marks)
         }
@@ -82,6 +81,12 @@ fn ticks(scale: Scale, values: &[f64]) -> (f64, f64, Vec<(f64, String)>) {
             (0.0, 4.0, marks)
         }
     }
+}
+
+/// A number for an axis: 10, not 10.0.
+fn mark(value: f64) -> String {
+    let text = number(value);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// 1, 2 or 5 times a power of ten, at least `value`.

@@ -71,7 +71,12 @@ pub async fn calibrate(
         }
     }
     let model = fit(&points, idle).context("every load of the calibration is void: nothing to plan with")?;
-    Ok(Model { cores: place.pins.server_cores(), rss_mib: empty_kib as f64 / 1024.0, kib_per_participant, ..model })
+    Ok(Model {
+        cores: place.pins.server_cores(),
+        rss_mib: empty_kib as f64 / 1024.0,
+        kib_per_participant,
+        ..model
+    })
 }
 
 async fn point(name: &str, cast: &Cast, shape: &Shape, stage: &Stage<'_>) -> anyhow::Result<Point> {

@@ -44,7 +44,8 @@ impl Ground {
 
 /// The address in `ws://host:port`.
 fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
-    let (scheme, rest) = url.split_once("://").with_context(|| format!("--url: no ws:// or http:// in {url}"))?;
+    let (scheme, rest) =
+        url.split_once("://").with_context(|| format!("--url: no ws:// or http:// in {url}"))?;
     let host = rest.split('/').next().unwrap_or_default();
     let port = if matches!(scheme, "wss" | "https") { 443 } else { 80 };
     let found = match host.to_socket_addrs() {

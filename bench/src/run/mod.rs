@@ -34,12 +34,7 @@ pub struct Place {
 }
 
 /// Runs it. What cannot be measured is a record that says why.
-pub async fn run(
-    scenario: &Scenario,
-    subject: &Subject,
-    place: &Place,
-    progress: &Progress,
-) -> Record {
+pub async fn run(scenario: &Scenario, subject: &Subject, place: &Place, progress: &Progress) -> Record {
     if let Some(why) = subject.unfit_for(scenario) {
         return Record::unmeasured(&scenario.name, scenario.kind(), &subject.name, &why);
     }
@@ -115,7 +110,7 @@ async fn steady(scenario: &Scenario, stage: &mut Stage<'_>, record: &mut Record)
     record.subscribers = cast.subscribers() as u32;
     record.fan_out = cast.fan_out();
     let crowd = stage.gather(&cast, Duration::from_secs_f64(scenario.measure.settle_seconds)).await?;
-    record.join_ms = Some(crowd.join_times());
+    record.join_ms = stage.has_joins.then(|| crowd.join_times());
     record.memory = crowd.memory.clone();
     let failed = crowd.failures.len();
     if let Some((who, why)) = crowd.failures.first() {
@@ -132,7 +127,7 @@ async fn steady(scenario: &Scenario, stage: &mut Stage<'_>, record: &mut Record)
     }
     stage.progress.step("leaving");
     crowd.leave().await;
-    if scenario.measure.joins > 0 {
+    if scenario.measure.joins > 0 && stage.has_joins {
         stage.progress.step("timing joins");
         record.cpu_ms_per_join = stage.cpu_per_join(scenario, record.us_per_packet.unwrap_or(0.0)).await?;
     }

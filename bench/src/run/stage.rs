@@ -14,7 +14,7 @@ use crate::figures::distrust;
 use crate::figures::window::{Reading, Window};
 use crate::generator::{Generator, Options};
 use crate::scenario::{Measure, Scenario, Shape};
-use crate::target::Server;
+use crate::target::{Kind, Server};
 
 /// Joins under way at the same time, where a scenario says nothing else.
 const JOINS_AT_ONCE: usize = 8;
@@ -32,11 +32,17 @@ pub struct Stage<'a> {
     pub server: Server,
     pub generator: Generator,
     pub progress: &'a Progress,
+    /// Joining is something that this target does: not at the floor.
+    pub has_joins: bool,
     options: String,
 }
 
 impl<'a> Stage<'a> {
-    pub async fn start(subject: &Subject, place: &Place, progress: &'a Progress) -> anyhow::Result<Stage<'a>> {
+    pub async fn start(
+        subject: &Subject,
+        place: &Place,
+        progress: &'a Progress,
+    ) -> anyhow::Result<Stage<'a>> {
         // A child has the CPUs of the thread that starts it.
         place.pins.enter_server();
         let server = Server::start(subject.kind, &subject.options).await;
@@ -45,7 +51,8 @@ impl<'a> Stage<'a> {
         let (threads, network) = (place.pins.generator_threads(), place.ground.network(subject)?);
         let generator = Generator::start(Options { threads, network }).context("no generator")?;
         let options = server.describe();
-        Ok(Stage { server, generator, progress, options })
+        let has_joins = !matches!(subject.kind, Kind::Floor | Kind::FloorGso);
+        Ok(Stage { server, generator, progress, has_joins, options })
     }
 
     pub fn describe(&self) -> String {

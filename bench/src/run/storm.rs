@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::crowd::Crowd;
 use super::seats::Cast;
 use super::stage::Stage;
-use crate::figures::window::summarize;
 use crate::figures::Record;
+use crate::figures::window::summarize;
 use crate::scenario::{JoinStorm, Scenario};
 
 pub async fn run(
