@@ -20,7 +20,6 @@ pub enum Command {
     Connect(PeerId, Box<Remote>),
     SetMedia(PeerId, Box<Media>),
     Publish(PeerId, Box<StreamSpec>),
-    Unpublish(PeerId, u32),
     OpenChannel(PeerId, String, bool, Option<u16>),
     Send(PeerId, String, Bytes),
     /// Bytes of data channels each second.

@@ -46,11 +46,6 @@ impl Handle {
         self.line.say(Command::Publish(self.id, Box::new(spec)));
     }
 
-    /// Ends what [`StreamSpec::source`] names.
-    pub fn unpublish(&self, source: u32) {
-        self.line.say(Command::Unpublish(self.id, source));
-    }
-
     /// Opens a data channel by DCEP (RFC 8832). Without `max_retransmits` it is reliable. Needs [`Remote::data`].
     pub fn open_channel(&self, label: &str, ordered: bool, max_retransmits: Option<u16>) {
         let label = label.to_owned();

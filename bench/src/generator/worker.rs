@@ -300,7 +300,6 @@ impl Worker {
                 Command::Connect(id, remote) => self.with(id, |peer, turn| peer.connect(turn, *remote)),
                 Command::SetMedia(id, media) => self.with(id, |peer, turn| peer.set_media(turn, *media)),
                 Command::Publish(id, spec) => self.with(id, |peer, turn| peer.publish(turn, *spec)),
-                Command::Unpublish(id, source) => self.with(id, |peer, _| peer.unpublish(source)),
                 Command::OpenChannel(id, label, ordered, max_retransmits) => {
                     self.with(id, |peer, turn| peer.open_channel(turn, label, ordered, max_retransmits));
                 }

@@ -172,6 +172,7 @@ impl Gaps {
         Some(self.next_ask.filter(|_| asks).map_or(oldest, |due| due.min(oldest)))
     }
 
+    #[cfg(test)]
     pub fn pending(&self) -> u64 {
         (self.missing.len() + self.overflow.len()) as u64
     }

@@ -37,6 +37,7 @@ pub enum Ask<'a> {
 }
 
 /// Packets that are missing and not given up yet.
+#[cfg(test)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pending {
     pub by_sequence: u64,
@@ -174,20 +175,12 @@ impl Judge {
     }
 
     /// What is missing now and may still come: neither received nor lost.
+    #[cfg(test)]
     pub fn pending(&self) -> Pending {
         self.streams.iter().fold(Pending::default(), |sum, stream| {
             let (by_sequence, by_probe) = stream.pending();
             Pending { by_sequence: sum.by_sequence + by_sequence, by_probe: sum.by_probe + by_probe }
         })
-    }
-
-    /// The stream has ended (unsubscribed): what it still misses is nobody's loss.
-    pub fn forget(&mut self, ssrc: u32) {
-        if let Some(index) = self.ssrcs.iter().position(|&known| known == ssrc) {
-            self.ssrcs.swap_remove(index);
-            self.streams.swap_remove(index);
-            self.polling = 0;
-        }
     }
 }
 

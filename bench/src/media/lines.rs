@@ -141,6 +141,7 @@ impl Lines {
         Some(self.holes.front()?.noticed + GIVE_UP)
     }
 
+    #[cfg(test)]
     pub fn pending(&self) -> u64 {
         self.holes.len() as u64
     }

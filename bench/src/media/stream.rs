@@ -158,6 +158,7 @@ impl Stream {
     }
 
     /// Sequence numbers and probes that are missing and not given up.
+    #[cfg(test)]
     pub fn pending(&self) -> (u64, u64) {
         (self.gaps.pending(), self.lines.pending())
     }

@@ -122,13 +122,6 @@ impl Peer {
         }
     }
 
-    pub fn unpublish(&mut self, source: u32) {
-        self.publish.retain(|spec| spec.source != source);
-        if let Some(flows) = &mut self.flows {
-            flows.unpublish(source);
-        }
-    }
-
     pub fn open_channel(
         &mut self,
         turn: &mut Turn<'_>,

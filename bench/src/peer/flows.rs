@@ -86,10 +86,6 @@ impl Flows {
         self.sources.push(Source::new(spec, now.realtime, seed));
     }
 
-    pub fn unpublish(&mut self, source: u32) {
-        self.sources.retain(|known| known.spec().source != source);
-    }
-
     /// True for the first media packet.
     pub fn on_rtp(&mut self, turn: &mut Turn<'_>, arrived: u64, bytes: &mut [u8]) -> bool {
         let Ok(header) = RtpHeader::parse(bytes, &self.extensions) else {

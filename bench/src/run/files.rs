@@ -62,7 +62,10 @@ pub async fn run(data: &Data, stage: &mut Stage<'_>, record: &mut Record) -> any
     for (number, outcome) in received.iter().enumerate() {
         let why = match outcome {
             Ok(Ok(file)) if file.intact => continue,
-            Ok(Ok(file)) => file.why.clone().unwrap_or_else(|| "not intact".to_owned()),
+            Ok(Ok(file)) => {
+                let why = file.why.as_deref().unwrap_or("not intact");
+                format!("{} from {}, {} bytes in {:.1?}: {why}", file.name, file.from, file.bytes, file.took)
+            }
             Ok(Err(error)) => format!("{error:#}"),
             Err(_) => format!("not there after {patience:?}"),
         };
@@ -70,7 +73,11 @@ pub async fn run(data: &Data, stage: &mut Stage<'_>, record: &mut Record) -> any
         record.remarks.push(format!("receiver {number}: {why}"));
     }
     match sent {
-        Ok(Ok(_)) => {}
+        Ok(Ok(sent)) => record.remarks.push(format!(
+            "the sender's {:.1} MiB were in its queue after {:.2?}",
+            sent.bytes as f64 / 1_048_576.0,
+            sent.took
+        )),
         Ok(Err(error)) => record.void_reasons.push(format!("the file could not be sent: {error:#}")),
         Err(_) => record.remarks.push(format!("the sender still waits after {patience:?}")),
     }

@@ -217,6 +217,7 @@ impl Described {
 
 impl Section {
     /// Media, and neither rejected nor inactive.
+    #[cfg(test)]
     pub fn alive(&self) -> bool {
         matches!(self.content, Content::Media(_))
             && !self.rejected

@@ -66,11 +66,6 @@ impl Offers {
         }
         expected
     }
-
-    /// Sections that the other side sends something in.
-    pub fn received(answer: &Described) -> usize {
-        answer.sections.iter().filter(|section| section.alive() && section.direction.sends).count()
-    }
 }
 
 #[cfg(test)]

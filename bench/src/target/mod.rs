@@ -97,7 +97,6 @@ impl Default for ServerOptions {
 
 /// A server under load. Dropping it kills the process that we started, if we did.
 pub struct Server {
-    kind: Kind,
     backend: Backend,
 }
 
@@ -119,11 +118,7 @@ impl Server {
             Kind::Floor => Backend::Floor(FloorServer::start(Mode::One, options.address)?),
             Kind::FloorGso => Backend::Floor(FloorServer::start(Mode::Gso, options.address)?),
         };
-        Ok(Server { kind, backend })
-    }
-
-    pub fn kind(&self) -> Kind {
-        self.kind
+        Ok(Server { backend })
     }
 
     /// How it was started, for the report.

@@ -69,7 +69,8 @@ pub struct Process {
     pid: u32,
     child: Mutex<Child>,
     log: PathBuf,
-    folder: Folder,
+    /// Removed with this.
+    _folder: Folder,
 }
 
 impl Process {
@@ -80,17 +81,19 @@ impl Process {
         command.current_dir(folder.path()).stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
         let program = command.get_program().to_owned();
         let child = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
-        Ok(Process { name: name.to_owned(), pid: child.id(), child: Mutex::new(child), log, folder })
+        Ok(Process { name: name.to_owned(), pid: child.id(), child: Mutex::new(child), log, _folder: folder })
     }
 
     pub fn pid(&self) -> u32 {
         self.pid
     }
 
+    #[cfg(test)]
     pub fn folder(&self) -> &Folder {
-        &self.folder
+        &self._folder
     }
 
+    #[cfg(test)]
     pub fn usage(&self) -> anyhow::Result<Usage> {
         Usage::of(self.pid)
     }

@@ -336,19 +336,6 @@ fn silences_are_no_losses_and_a_lost_packet_of_sound_is_one_that_nobody_asks_for
 }
 
 #[test]
-fn a_stream_that_ended_leaves_no_losses_behind() {
-    let sent = packets(&mut video(&[1_500_000]), 0, 100);
-    let mut subscriber = Subscriber::new();
-    for (index, packet) in sent.iter().enumerate().filter(|(index, _)| *index != 90) {
-        subscriber.advance(packet.probe.due);
-        subscriber.receive(packet, index as u16);
-    }
-    subscriber.judge.forget(5);
-    subscriber.advance(subscriber.now + 2_000_000_000);
-    assert_eq!((subscriber.losses(), subscriber.judge.pending()), ((0, 0), Pending::default()));
-}
-
-#[test]
 fn a_report_block_tells_the_loss_and_the_last_sender_report() {
     let sent = packets(&mut video(&[1_500_000]), 0, 256);
     let mut subscriber = Subscriber::new();
