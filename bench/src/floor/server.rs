@@ -43,6 +43,7 @@ struct Peer {
 /// A packet in the clear.
 struct Packet {
     peer: usize,
+    room: usize,
     slot: usize,
     header_len: usize,
     len: usize,
@@ -52,7 +53,7 @@ struct Packet {
     padded_already: bool,
 }
 
-/// Consecutive packets of one sender that leave as one message for each receiver.
+/// Consecutive packets of one room that leave as one message for each receiver, without those that it sent itself.
 struct Run {
     first: usize,
     count: usize,
@@ -175,6 +176,7 @@ impl Floor {
                 let Ok((index, len)) = sender.from.open_rtp(bytes, &header) else { continue };
                 packets.push(Packet {
                     peer,
+                    room: sender.room,
                     slot,
                     header_len: header.header_len,
                     len,
@@ -233,24 +235,23 @@ impl Floor {
         Ok(())
     }
 
-    /// Seals a run for every receiver but its sender.
+    /// Seals a run for everybody in its room.
     fn fan_out(&mut self, packets: &[Packet], run: &Run, buffers: &[[u8; DATAGRAM_MAX]]) {
         let Some(packets) = packets.get(run.first..run.first + run.count) else { return };
-        let Some(sender) = packets.first().map(|packet| packet.peer) else { return };
-        let Some(room) = self.peers.get(sender).map(|peer| peer.room) else { return };
+        let Some(room) = packets.first().map(|packet| packet.room) else { return };
         let most = run.count * (run.segment + TAG);
         let size = (self.mode == Mode::Gso).then_some(run.segment + TAG);
         for position in 0..self.receivers.get(room).map_or(0, Vec::len) {
             let Some(&receiver) = self.receivers.get(room).and_then(|list| list.get(position)) else { break };
-            if receiver == sender {
-                continue;
-            }
             if self.waiting.len() == SEND || self.used + most + DATAGRAM_MAX > self.out.len() {
                 self.send(size);
             }
             let Some(peer) = self.peers.get(receiver) else { continue };
             let start = self.used;
             for (number, packet) in packets.iter().enumerate() {
+                if packet.peer == receiver {
+                    continue;
+                }
                 let Some(clear) = buffers.get(packet.slot).and_then(|bytes| bytes.get(..packet.len)) else {
                     continue;
                 };
@@ -271,8 +272,10 @@ impl Floor {
                     peer.to.seal_rtp_scatter(out, header.len(), payload, padding, packet.ssrc, packet.index);
                 self.used += sealed.unwrap_or(0);
             }
-            self.waiting.push((start, self.used));
-            self.targets.push(Some(peer.addr));
+            if self.used > start {
+                self.waiting.push((start, self.used));
+                self.targets.push(Some(peer.addr));
+            }
         }
         // The segment length is common to all messages of a call.
         if self.mode == Mode::Gso {
@@ -311,7 +314,7 @@ impl Floor {
     }
 }
 
-/// Neighbours of one sender whose lengths padding can make equal; the last of a run may be shorter.
+/// Neighbours of one room whose lengths padding can make equal; the last of a run may be shorter.
 fn form_runs(packets: &[Packet], runs: &mut Vec<Run>) {
     runs.clear();
     let mut shortest = usize::MAX;
@@ -320,7 +323,7 @@ fn form_runs(packets: &[Packet], runs: &mut Vec<Run>) {
         if open
             && let Some(run) = runs.last_mut()
             && let Some(first) = packets.get(run.first)
-            && first.peer == packet.peer
+            && first.room == packet.room
             && !first.padded_already
             && !packet.padded_already
             && run.count < SEGMENTS_MAX
@@ -349,6 +352,7 @@ mod tests {
     fn packets(lengths: &[(usize, usize)]) -> Vec<Packet> {
         let packet = |(slot, &(peer, len)): (usize, &(usize, usize))| Packet {
             peer,
+            room: peer,
             slot,
             header_len: 12,
             len,
@@ -437,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_ends_where_padding_would_be_long_and_where_another_sender_begins() {
+    fn a_run_ends_where_padding_would_be_long_and_where_another_room_begins() {
         assert_eq!(
             runs(&[(0, 400), (0, 1100), (1, 1100), (1, 90), (1, 90)]),
             [(1, 400), (1, 1100), (2, 1100), (1, 90)]

@@ -3,7 +3,7 @@
 use chevet_sfu_core::api::{MediaKind, Token};
 
 use crate::peer::Local;
-use crate::sdp::{self, Described, End, OurContent, Ours};
+use crate::sdp::{self, End, OurContent, Ours};
 
 /// The sections that we offer, and where the exchange stands. One offer at a time is on its way; whatever changes
 /// meanwhile makes the next.

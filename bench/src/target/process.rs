@@ -11,7 +11,6 @@ use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::Usage;
 
 /// After SIGTERM, until it is killed.
 const STOP: Duration = Duration::from_secs(10);
@@ -94,8 +93,8 @@ impl Process {
     }
 
     #[cfg(test)]
-    pub fn usage(&self) -> anyhow::Result<Usage> {
-        Usage::of(self.pid)
+    pub fn usage(&self) -> anyhow::Result<super::Usage> {
+        super::Usage::of(self.pid)
     }
 
     /// All that it said so far.
@@ -178,6 +177,7 @@ impl Drop for Process {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Usage;
     use super::*;
 
     fn shell(script: &str) -> Process {
