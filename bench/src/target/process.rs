@@ -11,7 +11,6 @@ use anyhow::{Context, bail};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-
 /// After SIGTERM, until it is killed.
 const STOP: Duration = Duration::from_secs(10);
 /// Of its log, shown with an error.
