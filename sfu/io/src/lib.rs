@@ -15,7 +15,6 @@ mod census;
 mod config;
 mod events;
 mod load;
-mod rest;
 mod sfu;
 pub mod sim;
 mod sockets;

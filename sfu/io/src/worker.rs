@@ -8,7 +8,6 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::{Command, Event, Path};
@@ -18,7 +17,6 @@ use crossbeam_channel::Receiver;
 use crate::census::Census;
 use crate::events::EventQueue;
 use crate::load::WorkerLoad;
-use crate::rest::Rest;
 use crate::sfu::Workers;
 use crate::sockets::{Sockets, TOKEN_BELL, TOKEN_LISTENER, TOKEN_UDP, Token, connection_token, lobby_token};
 use crate::sys::{Interest, PollEvents, ReceiveBuffers, thread_cpu_time};
@@ -113,7 +111,6 @@ pub(crate) struct Worker<M, F> {
     received: ReceiveBuffers,
     /// Bytes of one TCP read.
     scratch: Vec<u8>,
-    rest: Rest,
     next_second: Instant,
     last_second: Instant,
     last_cpu: Duration,
@@ -132,7 +129,6 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             listener_paused: false,
             received: ReceiveBuffers::new(),
             scratch: Vec::new(),
-            rest: Rest::new(now),
             next_second: now,
             last_second: now,
             last_cpu: thread_cpu_time(),
@@ -170,10 +166,6 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             self.parts.events.flush(&mut self.parts.sockets.counters);
             if now >= self.next_second {
                 self.second(now);
-            }
-            let received = self.parts.sockets.counters.udp_datagrams_in;
-            if let Some(rest) = self.rest.after_turn(now, Instant::now(), received) {
-                thread::sleep(rest);
             }
         }
         self.goodbye();
