@@ -25,6 +25,7 @@ mod report;
 mod write;
 
 pub use report::{ReceiverView, Resend};
+use write::Template;
 pub use write::{ExtensionIds, Written, pad};
 
 /// A jump of the source's numbers larger than this is closed instead of shown to the subscriber as loss.
@@ -73,6 +74,7 @@ pub struct Egress {
     rtx_payload_type: u8,
     previous_layer: u8,
     extensions: ExtensionIds,
+    template: Option<Template>,
     mid: Token,
     ssrc: u32,
     rtx_ssrc: u32,
@@ -125,6 +127,7 @@ impl Egress {
             rtx_payload_type: NO_PAYLOAD_TYPE,
             previous_layer: NO_LAYER,
             extensions,
+            template: None,
             mid: config.mid,
             ssrc: config.ssrc,
             rtx_ssrc: config.rtx_ssrc.unwrap_or(0),
@@ -144,7 +147,15 @@ impl Egress {
             reports: Reports::new(now, random >> 24),
         };
         egress.set_payloads(codec, &config.payloads, config.rtx_ssrc);
+        egress.announce(true);
         egress
+    }
+
+    /// Whether packets carry the mid.
+    fn announce(&mut self, announce: bool) {
+        self.announce = announce;
+        let mid = if announce { self.mid.as_bytes() } else { &[] };
+        self.template = Template::new(&self.extensions, mid, !self.video, self.ssrc);
     }
 
     /// After a renegotiation. The mid is sent again until the next receiver report.
@@ -156,7 +167,7 @@ impl Egress {
         extensions: ExtensionIds,
     ) {
         self.extensions = extensions;
-        self.announce = true;
+        self.announce(true);
         self.set_payloads(codec, payloads, rtx_ssrc);
     }
 
@@ -269,16 +280,17 @@ impl Egress {
         if (timestamp.wrapping_sub(self.last_timestamp) as i32) > 0 {
             self.last_timestamp = timestamp;
             self.last_arrival = packet.arrival;
-        }
-        if let Some(vp8) = &packet.inspection.vp8 {
-            if let Some(picture_id) = vp8.picture_id {
-                self.last_picture_id =
-                    picture_id.wrapping_add(interval.picture_id_delta) & picture_id_mask(vp8);
+            if let Some(vp8) = &packet.inspection.vp8 {
+                if let Some(picture_id) = vp8.picture_id {
+                    self.last_picture_id =
+                        picture_id.wrapping_add(interval.picture_id_delta) & picture_id_mask(vp8);
+                }
+                if let Some(tl0) = vp8.tl0_pic_idx {
+                    self.last_tl0 = tl0.wrapping_add(interval.tl0_delta);
+                }
             }
-            if let Some(tl0) = vp8.tl0_pic_idx {
-                self.last_tl0 = tl0.wrapping_add(interval.tl0_delta);
-            }
         }
+        // The spatial layers of one picture are frames of their own.
         if let Some(number) = frame_number(packet.dependency_descriptor) {
             self.last_frame_number = number.wrapping_add(interval.frame_number_delta);
         }
@@ -377,7 +389,7 @@ impl Egress {
     /// reason (a key frame that had to be asked for twice); the next switch makes it good.
     fn map_timestamp(&self, layer: u8, packet: &StoredPacket<'_>, clocks: &Clocks) -> (u32, u32) {
         if !self.started {
-            return (self.last_timestamp, 0);
+            return (self.last_timestamp.wrapping_add(1), 0);
         }
         let rate = clocks.clock_rate();
         let elapsed = packet.arrival.saturating_duration_since(self.last_arrival);
@@ -435,10 +447,10 @@ impl Egress {
     }
 
     fn mark_highest(&mut self, sequence: u64) {
-        let skipped = sequence.saturating_sub(self.highest_sent);
-        if skipped >= SENT_WINDOW {
+        let step = sequence.saturating_sub(self.highest_sent);
+        if step >= SENT_WINDOW {
             self.sent = [0; SENT_WORDS];
-        } else {
+        } else if step > 1 {
             for number in self.highest_sent + 1..sequence {
                 let (word, bit) = place(number);
                 if let Some(word) = self.sent.get_mut(word) {

@@ -81,7 +81,7 @@ struct Out {
 
 fn write(egress: &mut Egress, packet: &StoredPacket<'_>, forward: &Forward) -> Out {
     let mut bytes = [0; 1500];
-    let written = egress.write(packet, forward, Some(77), 0x12_3456, &mut bytes).unwrap();
+    let written = egress.write(packet, forward, 77, 0x12_3456, &mut bytes).unwrap();
     assert_eq!(written.ssrc, SSRC);
     let header = RtpHeader::parse(&bytes[..written.len], &extension_map()).unwrap();
     assert_eq!(header.header_len, written.header_len);
@@ -313,7 +313,7 @@ fn a_dependency_descriptor_keeps_all_but_its_frame_number() {
             let packet = StoredPacket { meta: &meta, payload: &payload, dependency_descriptor: &descriptor };
             let forward = video.offer(layer, &packet, &clocks).unwrap();
             let mut bytes = [0; 200];
-            let written = video.write(&packet, &forward, None, 0, &mut bytes).unwrap();
+            let written = video.write(&packet, &forward, 0, 0, &mut bytes).unwrap();
             let header = RtpHeader::parse(&bytes[..written.len], &extension_map()).unwrap();
             let out = header.extensions.dependency_descriptor_in(&bytes).unwrap();
             assert_eq!((out[0], &out[3..]), (0xc5, &descriptor[3..]));
@@ -343,7 +343,7 @@ fn a_nack_is_answered_once_per_half_round_trip_and_within_the_rate() {
     let mut answered = 0;
     for step in 1..200u64 {
         let resend = video.on_nack(now + ms(step * 300), number).unwrap();
-        answered += u32::from(video.write_rtx(&packet, &resend, Some(78), 5, &mut bytes).is_some());
+        answered += u32::from(video.write_rtx(&packet, &resend, 78, 5, &mut bytes).is_some());
     }
     assert!((60..70).contains(&answered), "{answered}");
     assert_eq!(video.retransmitted() + video.retransmissions_refused(), 199);
