@@ -185,8 +185,7 @@ impl Engine {
     /// Forwards the sound, and the video if its time has come. Packets of one stream go side by side, and a packet that
     /// overtook another on its way here goes behind it; sound comes last, because a shorter datagram can end a run.
     fn forward_arrived<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
-        let send_time = abs_send_time(self.clock.ntp(now));
-        let Engine { world, company, arrived, waiting, dirty, out, counters, .. } = self;
+        let Engine { world, clock, company, arrived, waiting, dirty, out, counters, .. } = self;
         let batch = if company.is_due(now) {
             company.left();
             waiting.sort_unstable_by_key(|packet| (packet.track, packet.layer, packet.sequence));
@@ -195,6 +194,10 @@ impl Engine {
         } else {
             arrived
         };
+        if batch.is_empty() {
+            return;
+        }
+        let send_time = abs_send_time(clock.ntp(now));
         world.forward(batch, dirty, &mut Exit { send_time, out, counters, tx });
         batch.clear();
     }

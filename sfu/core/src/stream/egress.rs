@@ -280,17 +280,16 @@ impl Egress {
         if (timestamp.wrapping_sub(self.last_timestamp) as i32) > 0 {
             self.last_timestamp = timestamp;
             self.last_arrival = packet.arrival;
-            if let Some(vp8) = &packet.inspection.vp8 {
-                if let Some(picture_id) = vp8.picture_id {
-                    self.last_picture_id =
-                        picture_id.wrapping_add(interval.picture_id_delta) & picture_id_mask(vp8);
-                }
-                if let Some(tl0) = vp8.tl0_pic_idx {
-                    self.last_tl0 = tl0.wrapping_add(interval.tl0_delta);
-                }
+        }
+        if let Some(vp8) = &packet.inspection.vp8 {
+            if let Some(picture_id) = vp8.picture_id {
+                self.last_picture_id =
+                    picture_id.wrapping_add(interval.picture_id_delta) & picture_id_mask(vp8);
+            }
+            if let Some(tl0) = vp8.tl0_pic_idx {
+                self.last_tl0 = tl0.wrapping_add(interval.tl0_delta);
             }
         }
-        // The spatial layers of one picture are frames of their own.
         if let Some(number) = frame_number(packet.dependency_descriptor) {
             self.last_frame_number = number.wrapping_add(interval.frame_number_delta);
         }
@@ -389,7 +388,7 @@ impl Egress {
     /// reason (a key frame that had to be asked for twice); the next switch makes it good.
     fn map_timestamp(&self, layer: u8, packet: &StoredPacket<'_>, clocks: &Clocks) -> (u32, u32) {
         if !self.started {
-            return (self.last_timestamp.wrapping_add(1), 0);
+            return (self.last_timestamp, 0);
         }
         let rate = clocks.clock_rate();
         let elapsed = packet.arrival.saturating_duration_since(self.last_arrival);

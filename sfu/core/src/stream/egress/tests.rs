@@ -136,6 +136,39 @@ fn the_header_carries_the_subscribers_ids_and_numbers() {
     assert_eq!(out.header.extensions.mid, None);
 }
 
+/// A delay that was not agreed is not written, and yet such a packet takes the general way.
+#[test]
+fn a_usual_header_says_the_same_as_one_put_together_whatever_was_agreed() {
+    let now = Instant::now();
+    let clocks = Clocks::new(48_000);
+    let all = [Extension::Mid, Extension::AudioLevel, Extension::TransportCc, Extension::AbsSendTime];
+    for (agreed, first, known) in (0..16).flat_map(|set| [(set, 1, false), (set, 1, true), (set, 20, false)])
+    {
+        let chosen = (0..).zip(all).filter(|(bit, _)| agreed >> bit & 1 == 1).map(|(_, extension)| extension);
+        let extensions = (first..).zip(chosen).collect();
+        let map = ExtensionMap::new(&MediaSettings { extensions, ..media_settings() });
+        let mut audio = Egress::new(now, Codec::Opus, false, &config(), ExtensionIds::new(&map), 1);
+        audio.set_target(Some(0));
+        if known {
+            audio.on_report_block(now, &ReportBlock { ssrc: SSRC, ..ReportBlock::default() });
+        }
+        let level = AudioLevel { voice: true, level_dbov: 30 };
+        let usual = PacketMeta { audio_level: Some(level), ..meta(now, Codec::Opus, 11, 1, &[9]) };
+        let general = PacketMeta { sequence: 12, playout_delay: Some([0; 3]), ..usual };
+        let [usual, general] = [usual, general].map(|meta| {
+            let packet = stored(&meta, &[9]);
+            let forward = audio.offer(0, &packet, &clocks).unwrap();
+            let mut bytes = [0xff; 1500];
+            let written = audio.write(&packet, &forward, 77, 0x12_3456, &mut bytes).unwrap();
+            RtpHeader::parse(&bytes[..written.len], &map).unwrap()
+        });
+        assert_eq!(usual.extensions.mid.is_some(), agreed & 1 == 1 && !known);
+        assert_eq!(usual.extensions.audio_level.is_some(), agreed & 2 == 2);
+        let sequence_number = usual.sequence_number + 1;
+        assert_eq!(RtpHeader { sequence_number, ..usual }, general, "{agreed:b} from {first}");
+    }
+}
+
 #[test]
 fn red_is_unwrapped_for_a_subscriber_without_it_and_passed_to_one_with_it() {
     let now = Instant::now();
