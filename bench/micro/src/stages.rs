@@ -89,7 +89,7 @@ fn ingress_to_rewrite(map: &ExtensionMap, early: &[Packet], packets: &[Packet], 
         let stored = ingress.packet(packet.sequence).expect("just stored");
         for egress in &mut subscriptions {
             let forward = egress.offer(0, &stored, &clocks).expect("the stream begins with a key frame");
-            egress.write(&stored, &forward, Some(1), 7, out).expect("room");
+            egress.write(&stored, &forward, 1, 7, out).expect("room");
         }
     }
     clocks.set(0, Some(ingress.on_sender_report(now, 3_900_000_000 << 32, 7)));
@@ -127,7 +127,7 @@ fn ingress_to_rewrite(map: &ExtensionMap, early: &[Packet], packets: &[Packet], 
             for (egress, forward) in subscriptions.iter_mut().zip(forward.by_ref()) {
                 let number = written as u16;
                 written += u64::from(
-                    black_box(egress.write(packet, forward, Some(number), 7, black_box(&mut *out))).is_some(),
+                    black_box(egress.write(packet, forward, number, 7, black_box(&mut *out))).is_some(),
                 );
             }
         }

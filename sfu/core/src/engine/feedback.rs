@@ -131,17 +131,17 @@ impl Engine {
             if self.out.is_full() {
                 hand_over(&mut self.out, &mut self.counters, tx);
             }
-            let transport_cc = peer.media.transport_cc.then_some(peer.transport_sequence);
+            let number = peer.transport_sequence;
             let slot = self.out.slot();
-            let Some(written) = entry.egress.write_rtx(&packet, &resend, transport_cc, send_time, slot)
-            else {
+            let Some(written) = entry.egress.write_rtx(&packet, &resend, number, send_time, slot) else {
                 continue;
             };
             let Some(srtp) = peer.transport.srtp_out() else { continue };
             if let Some(sealed) =
                 srtp.seal_rtp_in_place(slot, written.header_len, written.len, written.ssrc, written.sequence)
             {
-                self.out.commit(path, sealed);
+                self.out.direct(path);
+                self.out.commit(sealed);
                 peer.transport_sequence = peer.transport_sequence.wrapping_add(1);
                 self.counters.retransmitted += 1;
             }

@@ -18,7 +18,7 @@ use crate::api::{Event, Path, TransportFailure};
 use crate::policy::company::Company;
 use crate::room::World;
 use crate::room::data::DataEvent;
-use crate::room::fanout::{Arrived, hand_over};
+use crate::room::fanout::{Arrived, Exit, hand_over};
 use crate::transport::{Certificate, Outbox, StunOutcome, TransportEvent};
 use crate::wire::{Kind, demux, stun};
 
@@ -185,19 +185,21 @@ impl Engine {
     /// Forwards the sound, and the video if its time has come. Packets of one stream go side by side, and a packet that
     /// overtook another on its way here goes behind it; sound comes last, because a shorter datagram can end a run.
     fn forward_arrived<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
-        if self.company.is_due(now) {
-            self.waiting.sort_unstable_by_key(|packet| (packet.track, packet.layer, packet.sequence));
-            for packet in &self.waiting {
-                self.world.fan_out(packet, &mut self.dirty);
-            }
-            self.waiting.clear();
-            self.company.left();
+        let Engine { world, clock, company, arrived, waiting, dirty, out, counters, .. } = self;
+        let batch = if company.is_due(now) {
+            company.left();
+            waiting.sort_unstable_by_key(|packet| (packet.track, packet.layer, packet.sequence));
+            waiting.append(arrived);
+            waiting
+        } else {
+            arrived
+        };
+        if batch.is_empty() {
+            return;
         }
-        for packet in &self.arrived {
-            self.world.fan_out(packet, &mut self.dirty);
-        }
-        self.arrived.clear();
-        self.flush_dirty(now, tx);
+        let send_time = abs_send_time(clock.ntp(now));
+        world.forward(batch, dirty, &mut Exit { send_time, out, counters, tx });
+        batch.clear();
     }
 
     /// Lets go what waits, before a command changes what it refers to.
@@ -205,14 +207,6 @@ impl Engine {
         if let Some(due) = self.company.due() {
             self.forward_arrived(now.max(due), tx);
         }
-    }
-
-    fn flush_dirty<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
-        let send_time = abs_send_time(self.clock.ntp(now));
-        for &index in &self.dirty {
-            self.world.flush_peer(index, send_time, &mut self.out, &mut self.counters, tx);
-        }
-        self.dirty.clear();
     }
 
     fn on_stun(&mut self, now: Instant, path: Path, bytes: &[u8]) {

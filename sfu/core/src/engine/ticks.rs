@@ -60,12 +60,12 @@ impl Engine {
             self.forward_arrived(now, tx);
         }
         if now >= self.ticks.next {
-            self.tick(now, tx);
+            self.tick(now);
         }
         self.settle(now, tx);
     }
 
-    fn tick<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
+    fn tick(&mut self, now: Instant) {
         let step = now >= self.ticks.next_step;
         let mut next = None;
         let peers: usize = self.world.peers.iter().map(|(index, _)| index + 1).max().unwrap_or(0);
@@ -83,7 +83,6 @@ impl Engine {
             self.ticks.steps += 1;
             self.ticks.next_step = now + CALM;
         }
-        self.flush_dirty(now, tx);
         // Repairs wait for their moment, but not so exactly that each would wake the worker.
         let next = next.map_or(self.ticks.next_step, |next| next.max(now + BUSY));
         self.ticks.next = next.min(self.ticks.next_step);

@@ -17,90 +17,108 @@ pub struct Arrived {
     pub sequence: u64,
 }
 
+/// Where sealed packets go.
+pub struct Exit<'a, T> {
+    /// For the abs-send-time extension.
+    pub send_time: u32,
+    pub out: &'a mut Outbound,
+    pub counters: &'a mut Counters,
+    pub tx: &'a mut T,
+}
+
 /// Packets of a frame differ by a few bytes; up to this much padding makes them equal.
 const MAX_EQUALISING_PADDING: usize = 16;
+/// Packets that are looked up once for all subscribers; a longer batch goes in parts.
+const PART: usize = 32;
 
 impl World {
-    /// Offers a packet to each subscription of its track. Peers that got their first packet of the batch join `dirty`.
-    pub fn fan_out(&mut self, arrived: &Arrived, dirty: &mut Vec<usize>) {
-        let Some(track) = self.tracks.get(arrived.track) else { return };
-        let Some(packet) = track
-            .layers
-            .get(usize::from(arrived.layer))
-            .and_then(|layer| layer.ingress.as_ref())
-            .and_then(|ingress| ingress.packet(arrived.sequence))
-        else {
-            return;
-        };
-        for &index in &track.subscriptions {
-            let Some(subscription) = self.subscriptions.get_mut(index) else { continue };
-            let Some(forward) = subscription.egress.offer(usize::from(arrived.layer), &packet, &track.clocks)
-            else {
-                continue;
-            };
-            let Some(peer) = self.peers.get_mut(subscription.peer) else { continue };
-            if peer.queue.is_empty() {
-                dirty.push(subscription.peer);
-            }
-            peer.queue.push(Queued {
-                subscription: index,
-                track: arrived.track,
-                layer: arrived.layer,
-                sequence: arrived.sequence,
-                forward,
-            });
-        }
-    }
-
-    /// Writes and seals what waits for a peer.
-    pub fn flush_peer<T: Transmit>(
+    /// Sends packets to the subscribers of their tracks. `dirty` is a buffer: the peers that something goes to.
+    pub fn forward<T: Transmit>(
         &mut self,
-        index: usize,
-        send_time: u32,
-        out: &mut Outbound,
-        counters: &mut Counters,
-        tx: &mut T,
+        batch: &[Arrived],
+        dirty: &mut Vec<usize>,
+        exit: &mut Exit<'_, T>,
     ) {
-        let Some(peer) = self.peers.get_mut(index) else { return };
-        let queue = std::mem::take(&mut peer.queue);
-        seal_queue(peer, &queue, &self.tracks, &mut self.subscriptions, send_time, out, counters, tx);
-        peer.queue = queue;
-        peer.queue.clear();
+        let World { tracks, subscriptions, peers, .. } = self;
+        for part in batch.chunks(PART) {
+            let mut packets = [None; PART];
+            for (place, (arrived, packet)) in part.iter().zip(&mut packets).enumerate() {
+                let Some(track) = tracks.get(arrived.track) else { continue };
+                *packet = packet_of(track, arrived);
+                if let Some(packet) = packet {
+                    fan_out(place, packet, arrived.layer, track, subscriptions, peers, dirty);
+                }
+            }
+            for index in dirty.drain(..) {
+                if let Some(peer) = peers.get_mut(index) {
+                    seal_queue(peer, &packets, subscriptions, exit);
+                    peer.queue.clear();
+                }
+            }
+        }
     }
 }
 
-#[allow(clippy::too_many_arguments)] // The tables are borrowed one by one.
+fn packet_of<'a>(track: &'a Track, arrived: &Arrived) -> Option<StoredPacket<'a>> {
+    track.layers.get(usize::from(arrived.layer))?.ingress.as_ref()?.packet(arrived.sequence)
+}
+
+/// Offers a packet to each subscription of its track. Peers that got their first packet of the batch join `dirty`.
+fn fan_out(
+    place: usize,
+    packet: &StoredPacket<'_>,
+    layer: u8,
+    track: &Track,
+    subscriptions: &mut Slab<Subscription>,
+    peers: &mut Slab<Peer>,
+    dirty: &mut Vec<usize>,
+) {
+    for &index in &track.subscriptions {
+        let Some(subscription) = subscriptions.get_mut(index) else { continue };
+        let Some(forward) = subscription.egress.offer(usize::from(layer), packet, &track.clocks) else {
+            continue;
+        };
+        let Some(peer) = peers.get_mut(subscription.peer) else { continue };
+        if peer.queue.is_empty() {
+            dirty.push(subscription.peer);
+        }
+        peer.queue.push(Queued { subscription: index, place, forward });
+    }
+}
+
+/// Writes and seals what waits for a peer.
 fn seal_queue<T: Transmit>(
     peer: &mut Peer,
-    queue: &[Queued],
-    tracks: &Slab<Track>,
+    packets: &[Option<StoredPacket<'_>>; PART],
     subscriptions: &mut Slab<Subscription>,
-    send_time: u32,
-    out: &mut Outbound,
-    counters: &mut Counters,
-    tx: &mut T,
+    exit: &mut Exit<'_, T>,
 ) {
+    let Exit { send_time, out, counters, tx } = exit;
     let Some(path) = peer.transport.path() else { return };
-    for (position, queued) in queue.iter().enumerate() {
-        let Some(packet) = packet_of(tracks, queued) else { continue };
+    let Some(srtp) = peer.transport.srtp_out() else { return };
+    let overhead = srtp.overhead();
+    let packet_at = |queued: &Queued| packets.get(queued.place)?.as_ref();
+    out.direct(path);
+    for (position, queued) in peer.queue.iter().enumerate() {
+        let Some(packet) = packet_at(queued) else { continue };
         let Some(subscription) = subscriptions.get_mut(queued.subscription) else { continue };
         if out.is_full() {
-            hand_over(out, counters, tx);
+            hand_over(out, counters, *tx);
         }
-        let open = out.open_segment(path);
-        let transport_cc = peer.media.transport_cc.then_some(peer.transport_sequence);
+        let open = out.open_segment();
         let slot = out.slot();
-        let Some(written) =
-            subscription.egress.write(&packet, &queued.forward, transport_cc, send_time, slot)
+        let number = peer.transport_sequence;
+        let Some(written) = subscription.egress.write(packet, &queued.forward, number, *send_time, slot)
         else {
             continue;
         };
-        let Some(srtp) = peer.transport.srtp_out() else { return };
-        let overhead = srtp.overhead();
         let mut len = written.len;
         let equal = match open {
             Some(segment) => segment.saturating_sub(overhead),
-            None => len + longer_neighbours(tracks, queue, position, packet.payload.len()),
+            None => {
+                let following = peer.queue.iter().skip(position + 1).map_while(packet_at);
+                len + longer_neighbours(following, packet.payload.len())
+            }
         };
         if equal > len && equal - len <= MAX_EQUALISING_PADDING {
             let padded = pad(slot, len, equal - len).unwrap_or(len);
@@ -112,29 +130,19 @@ fn seal_queue<T: Transmit>(
         else {
             continue;
         };
-        out.commit(path, sealed);
+        out.commit(sealed);
         counters.media_forwarded += 1;
-        peer.transport_sequence = peer.transport_sequence.wrapping_add(1);
+        peer.transport_sequence = number.wrapping_add(1);
     }
-}
-
-fn packet_of<'a>(tracks: &'a Slab<Track>, queued: &Queued) -> Option<StoredPacket<'a>> {
-    let layer = tracks.get(queued.track)?.layers.get(usize::from(queued.layer))?;
-    layer.ingress.as_ref()?.packet(queued.sequence)
 }
 
 /// How much longer than this packet the longest of those is that follow it and could share its run.
-fn longer_neighbours(tracks: &Slab<Track>, queue: &[Queued], position: usize, len: usize) -> usize {
-    let mut longest = len;
-    for queued in queue.iter().skip(position + 1) {
-        let Some(packet) = packet_of(tracks, queued) else { break };
-        let next = packet.payload.len();
-        if next.abs_diff(len) > MAX_EQUALISING_PADDING {
-            break;
-        }
-        longest = longest.max(next);
-    }
-    longest - len
+fn longer_neighbours<'a>(following: impl Iterator<Item = &'a StoredPacket<'a>>, len: usize) -> usize {
+    following
+        .map(|packet| packet.payload.len())
+        .take_while(|next| next.abs_diff(len) <= MAX_EQUALISING_PADDING)
+        .fold(len, usize::max)
+        - len
 }
 
 /// Gives what is packed to the sockets, and counts it.

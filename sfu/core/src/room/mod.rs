@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::api::{
-    Codec, Encoding, Extension, LayerReason, MediaSettings, MemberConfig, MemberId, PayloadType,
-    QualityVerdict, RoomId, SubscriptionConfig, SubscriptionId, SubscriptionSettings, Token, TrackConfig,
-    TrackId, TransportId,
+    Codec, Encoding, LayerReason, MediaSettings, MemberConfig, MemberId, PayloadType, QualityVerdict, RoomId,
+    SubscriptionConfig, SubscriptionId, SubscriptionSettings, Token, TrackConfig, TrackId, TransportId,
 };
 use crate::policy::key_frames::Throttle;
 use crate::policy::layers::EncodingState;
@@ -99,8 +98,6 @@ pub struct Peer {
 pub struct PeerMedia {
     pub settings: MediaSettings,
     pub extensions: ExtensionMap,
-    /// Packets to this peer carry transport-wide numbers.
-    pub transport_cc: bool,
     payloads: Vec<Option<Payload>>,
 }
 
@@ -123,8 +120,7 @@ impl PeerMedia {
             }
         }
         let extensions = ExtensionMap::new(&settings);
-        let transport_cc = extensions.id(Extension::TransportCc).is_some();
-        PeerMedia { settings, extensions, transport_cc, payloads }
+        PeerMedia { settings, extensions, payloads }
     }
 
     pub fn payload(&self, pt: u8) -> Option<Payload> {
@@ -144,10 +140,8 @@ pub struct BoundStream {
 #[derive(Clone, Copy)]
 pub struct Queued {
     pub subscription: usize,
-    pub track: usize,
-    pub layer: u8,
-    /// Extended sequence number in the layer's ring.
-    pub sequence: u64,
+    /// Its place in the batch.
+    pub place: usize,
     pub forward: Forward,
 }
 

@@ -19,8 +19,11 @@ pub struct Outbound {
     bytes: Vec<u8>,
     used: usize,
     runs: Vec<Run>,
-    /// The last run may still grow.
-    open: bool,
+    /// Where the next datagram goes.
+    path: Option<Path>,
+    /// The length that it must have to join the last run, and how many may still do so; 0 when that is complete.
+    segment: usize,
+    room: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +42,14 @@ pub trait Transmit {
 
 impl Default for Outbound {
     fn default() -> Self {
-        Outbound { bytes: vec![0; ARENA], used: 0, runs: Vec::with_capacity(MAX_RUNS), open: false }
+        Outbound {
+            bytes: vec![0; ARENA],
+            used: 0,
+            runs: Vec::with_capacity(MAX_RUNS),
+            path: None,
+            segment: 0,
+            room: 0,
+        }
     }
 }
 
@@ -64,7 +74,15 @@ impl Outbound {
     pub(crate) fn clear(&mut self) {
         self.used = 0;
         self.runs.clear();
-        self.open = false;
+        self.segment = 0;
+    }
+
+    /// What is committed from now on goes this way.
+    pub(crate) fn direct(&mut self, path: Path) {
+        if self.path != Some(path) {
+            self.path = Some(path);
+            self.segment = 0;
+        }
     }
 
     /// Room for one datagram, where the next `commit` takes it from.
@@ -73,37 +91,39 @@ impl Outbound {
         self.bytes.get_mut(self.used..end).unwrap_or(&mut [])
     }
 
-    /// The length that a datagram must have to join the open run to this path, and whether a shorter one may end it.
-    pub(crate) fn open_segment(&self, path: Path) -> Option<usize> {
-        let run = self.runs.last().filter(|run| self.open && run.path == path)?;
-        let fits = run.len / run.segment.max(1) < MAX_SEGMENTS && run.len + run.segment <= MAX_RUN_BYTES;
-        fits.then_some(run.segment)
+    /// The length that a datagram must have to join the open run; a shorter one may end it.
+    pub(crate) fn open_segment(&self) -> Option<usize> {
+        (self.segment != 0).then_some(self.segment)
     }
 
     /// Takes the first `len` bytes of the slot as a datagram; it joins the open run if it can.
-    pub(crate) fn commit(&mut self, path: Path, len: usize) {
-        match self.open_segment(path) {
-            Some(segment) if len <= segment => {
-                if let Some(run) = self.runs.last_mut() {
-                    run.len += len;
-                }
-                self.open = len == segment;
+    pub(crate) fn commit(&mut self, len: usize) {
+        let Some(path) = self.path else { return };
+        match self.runs.last_mut() {
+            Some(run) if self.segment != 0 && len <= self.segment => {
+                run.len += len;
+                self.room -= 1;
             }
             _ => {
                 self.runs.push(Run { path, start: self.used, len, segment: len });
-                self.open = true;
+                self.segment = len;
+                self.room = MAX_SEGMENTS.min(MAX_RUN_BYTES / len.max(1)) - 1;
             }
+        }
+        if len < self.segment || self.room == 0 {
+            self.segment = 0;
         }
         self.used += len;
     }
 
     /// A datagram of the slow paths, sent as it is. Longer ones than `MAX_DATAGRAM` are refused.
     pub fn push(&mut self, path: Path, datagram: &[u8]) -> bool {
-        self.open = false;
         let Some(slot) = self.slot().get_mut(..datagram.len()) else { return false };
         slot.copy_from_slice(datagram);
-        self.commit(path, datagram.len());
-        self.open = false;
+        self.direct(path);
+        self.segment = 0;
+        self.commit(datagram.len());
+        self.segment = 0;
         true
     }
 }
@@ -118,7 +138,8 @@ mod tests {
 
     fn commit(out: &mut Outbound, port: u16, len: usize) {
         out.slot()[..len].fill(len as u8);
-        out.commit(path(port), len);
+        out.direct(path(port));
+        out.commit(len);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod report;
 mod write;
 
 pub use report::{ReceiverView, Resend};
+use write::Template;
 pub use write::{ExtensionIds, Written, pad};
 
 /// A jump of the source's numbers larger than this is closed instead of shown to the subscriber as loss.
@@ -73,6 +74,7 @@ pub struct Egress {
     rtx_payload_type: u8,
     previous_layer: u8,
     extensions: ExtensionIds,
+    template: Option<Template>,
     mid: Token,
     ssrc: u32,
     rtx_ssrc: u32,
@@ -125,6 +127,7 @@ impl Egress {
             rtx_payload_type: NO_PAYLOAD_TYPE,
             previous_layer: NO_LAYER,
             extensions,
+            template: None,
             mid: config.mid,
             ssrc: config.ssrc,
             rtx_ssrc: config.rtx_ssrc.unwrap_or(0),
@@ -144,7 +147,15 @@ impl Egress {
             reports: Reports::new(now, random >> 24),
         };
         egress.set_payloads(codec, &config.payloads, config.rtx_ssrc);
+        egress.announce(true);
         egress
+    }
+
+    /// Whether packets carry the mid.
+    fn announce(&mut self, announce: bool) {
+        self.announce = announce;
+        let mid = if announce { self.mid.as_bytes() } else { &[] };
+        self.template = Template::new(&self.extensions, mid, !self.video, self.ssrc);
     }
 
     /// After a renegotiation. The mid is sent again until the next receiver report.
@@ -156,7 +167,7 @@ impl Egress {
         extensions: ExtensionIds,
     ) {
         self.extensions = extensions;
-        self.announce = true;
+        self.announce(true);
         self.set_payloads(codec, payloads, rtx_ssrc);
     }
 
@@ -435,10 +446,10 @@ impl Egress {
     }
 
     fn mark_highest(&mut self, sequence: u64) {
-        let skipped = sequence.saturating_sub(self.highest_sent);
-        if skipped >= SENT_WINDOW {
+        let step = sequence.saturating_sub(self.highest_sent);
+        if step >= SENT_WINDOW {
             self.sent = [0; SENT_WORDS];
-        } else {
+        } else if step > 1 {
             for number in self.highest_sent + 1..sequence {
                 let (word, bit) = place(number);
                 if let Some(word) = self.sent.get_mut(word) {

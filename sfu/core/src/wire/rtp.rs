@@ -269,6 +269,13 @@ pub struct OutHeader {
     pub has_padding: bool,
 }
 
+impl OutHeader {
+    /// Marker and payload type.
+    pub fn second_byte(&self) -> u8 {
+        u8::from(self.marker) << 7 | (self.payload_type & 0x7f)
+    }
+}
+
 /// Writes a header without CSRCs and with these extension elements (id, data), and returns its length in bytes. `None`
 /// when `out` is too small or an element cannot be written (id 0, more than 255 bytes).
 ///
@@ -279,8 +286,8 @@ pub fn write_header(out: &mut [u8], fields: &OutHeader, elements: &[(u8, &[u8])]
     let [s0, s1] = fields.sequence_number.to_be_bytes();
     let [t0, t1, t2, t3] = fields.timestamp.to_be_bytes();
     let [i0, i1, i2, i3] = fields.ssrc.to_be_bytes();
-    let second = u8::from(fields.marker) << 7 | (fields.payload_type & 0x7f);
-    *out.first_chunk_mut::<FIXED_HEADER>()? = [first, second, s0, s1, t0, t1, t2, t3, i0, i1, i2, i3];
+    *out.first_chunk_mut::<FIXED_HEADER>()? =
+        [first, fields.second_byte(), s0, s1, t0, t1, t2, t3, i0, i1, i2, i3];
     if elements.is_empty() {
         return Some(FIXED_HEADER);
     }

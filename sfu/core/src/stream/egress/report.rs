@@ -147,7 +147,9 @@ impl Egress {
 
     /// A report block about our SSRC.
     pub fn on_report_block(&mut self, now: Instant, block: &ReportBlock) {
-        self.announce = false;
+        if self.announce {
+            self.announce(false);
+        }
         let view = &mut self.reports.view;
         view.fraction_lost = block.fraction_lost;
         view.cumulative_lost = block.cumulative_lost;

@@ -81,7 +81,7 @@ struct Out {
 
 fn write(egress: &mut Egress, packet: &StoredPacket<'_>, forward: &Forward) -> Out {
     let mut bytes = [0; 1500];
-    let written = egress.write(packet, forward, Some(77), 0x12_3456, &mut bytes).unwrap();
+    let written = egress.write(packet, forward, 77, 0x12_3456, &mut bytes).unwrap();
     assert_eq!(written.ssrc, SSRC);
     let header = RtpHeader::parse(&bytes[..written.len], &extension_map()).unwrap();
     assert_eq!(header.header_len, written.header_len);
@@ -134,6 +134,39 @@ fn the_header_carries_the_subscribers_ids_and_numbers() {
     let next = PacketMeta { sequence: 12, ..meta };
     let out = send(&mut audio, &next, &[9], &clocks).unwrap();
     assert_eq!(out.header.extensions.mid, None);
+}
+
+/// A delay that was not agreed is not written, and yet such a packet takes the general way.
+#[test]
+fn a_usual_header_says_the_same_as_one_put_together_whatever_was_agreed() {
+    let now = Instant::now();
+    let clocks = Clocks::new(48_000);
+    let all = [Extension::Mid, Extension::AudioLevel, Extension::TransportCc, Extension::AbsSendTime];
+    for (agreed, first, known) in (0..16).flat_map(|set| [(set, 1, false), (set, 1, true), (set, 20, false)])
+    {
+        let chosen = (0..).zip(all).filter(|(bit, _)| agreed >> bit & 1 == 1).map(|(_, extension)| extension);
+        let extensions = (first..).zip(chosen).collect();
+        let map = ExtensionMap::new(&MediaSettings { extensions, ..media_settings() });
+        let mut audio = Egress::new(now, Codec::Opus, false, &config(), ExtensionIds::new(&map), 1);
+        audio.set_target(Some(0));
+        if known {
+            audio.on_report_block(now, &ReportBlock { ssrc: SSRC, ..ReportBlock::default() });
+        }
+        let level = AudioLevel { voice: true, level_dbov: 30 };
+        let usual = PacketMeta { audio_level: Some(level), ..meta(now, Codec::Opus, 11, 1, &[9]) };
+        let general = PacketMeta { sequence: 12, playout_delay: Some([0; 3]), ..usual };
+        let [usual, general] = [usual, general].map(|meta| {
+            let packet = stored(&meta, &[9]);
+            let forward = audio.offer(0, &packet, &clocks).unwrap();
+            let mut bytes = [0xff; 1500];
+            let written = audio.write(&packet, &forward, 77, 0x12_3456, &mut bytes).unwrap();
+            RtpHeader::parse(&bytes[..written.len], &map).unwrap()
+        });
+        assert_eq!(usual.extensions.mid.is_some(), agreed & 1 == 1 && !known);
+        assert_eq!(usual.extensions.audio_level.is_some(), agreed & 2 == 2);
+        let sequence_number = usual.sequence_number + 1;
+        assert_eq!(RtpHeader { sequence_number, ..usual }, general, "{agreed:b} from {first}");
+    }
 }
 
 #[test]
@@ -313,7 +346,7 @@ fn a_dependency_descriptor_keeps_all_but_its_frame_number() {
             let packet = StoredPacket { meta: &meta, payload: &payload, dependency_descriptor: &descriptor };
             let forward = video.offer(layer, &packet, &clocks).unwrap();
             let mut bytes = [0; 200];
-            let written = video.write(&packet, &forward, None, 0, &mut bytes).unwrap();
+            let written = video.write(&packet, &forward, 0, 0, &mut bytes).unwrap();
             let header = RtpHeader::parse(&bytes[..written.len], &extension_map()).unwrap();
             let out = header.extensions.dependency_descriptor_in(&bytes).unwrap();
             assert_eq!((out[0], &out[3..]), (0xc5, &descriptor[3..]));
@@ -343,7 +376,7 @@ fn a_nack_is_answered_once_per_half_round_trip_and_within_the_rate() {
     let mut answered = 0;
     for step in 1..200u64 {
         let resend = video.on_nack(now + ms(step * 300), number).unwrap();
-        answered += u32::from(video.write_rtx(&packet, &resend, Some(78), 5, &mut bytes).is_some());
+        answered += u32::from(video.write_rtx(&packet, &resend, 78, 5, &mut bytes).is_some());
     }
     assert!((60..70).contains(&answered), "{answered}");
     assert_eq!(video.retransmitted() + video.retransmissions_refused(), 199);

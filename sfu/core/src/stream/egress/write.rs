@@ -3,7 +3,7 @@
 use crate::api::{Codec, Extension};
 use crate::stream::ring::StoredPacket;
 use crate::wire::codec::red;
-use crate::wire::rtp::{ExtensionMap, OutHeader, fits_one_byte_form, write_header};
+use crate::wire::rtp::{ExtensionMap, FIXED_HEADER, OutHeader, fits_one_byte_form, write_header};
 
 use super::{Egress, Forward, NO_PAYLOAD_TYPE, RTX_BURST, Resend, frame_number};
 
@@ -38,11 +38,6 @@ impl ExtensionIds {
             mixed: map.mixed(),
         }
     }
-
-    /// Packets need a transport-wide number.
-    pub fn has_transport_cc(&self) -> bool {
-        self.transport_cc != 0
-    }
 }
 
 /// A packet as written, ready to be sealed.
@@ -64,6 +59,10 @@ struct Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    fn new(mixed: bool) -> Self {
+        Elements { list: [(0, &[]); 8], len: 0, mixed }
+    }
+
     fn push(&mut self, id: u8, data: &'a [u8]) {
         if id == 0 || data.is_empty() || !(self.mixed || fits_one_byte_form(id, data.len())) {
             return;
@@ -79,17 +78,105 @@ impl<'a> Elements<'a> {
     }
 }
 
+/// Room for the header with all elements of a template in the two-byte form, the mid with its 16 bytes.
+const TEMPLATE: usize = 48;
+
+/// The header of a usual packet, to be copied; the offsets of what is then written over it, 0 where there is no such
+/// element. A usual packet carries nothing that only some packets have: no dependency descriptor, no capture time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Template {
+    bytes: [u8; TEMPLATE],
+    len: usize,
+    transport_cc: usize,
+    abs_send_time: usize,
+    audio_level: usize,
+}
+
+impl Template {
+    /// Without a mid if that is empty. `None` for a header that would be too long.
+    pub fn new(ids: &ExtensionIds, mid: &[u8], with_level: bool, ssrc: u32) -> Option<Template> {
+        let mut elements = Elements::new(ids.mixed);
+        elements.push(ids.transport_cc, &[0; 2]);
+        elements.push(ids.abs_send_time, &[0; 3]);
+        let level_id = if with_level { ids.audio_level } else { 0 };
+        elements.push(level_id, &[0]);
+        elements.push(ids.mid, mid);
+        let one_byte = elements.as_slice().iter().all(|(id, data)| fits_one_byte_form(*id, data.len()));
+
+        let mut end = FIXED_HEADER + 4;
+        let mut place = |id: u8, len: usize| {
+            if id == 0 {
+                return 0;
+            }
+            let at = end + if one_byte { 1 } else { 2 };
+            end = at + len;
+            at
+        };
+        let mut bytes = [0; TEMPLATE];
+        let fields = OutHeader {
+            marker: false,
+            payload_type: 0,
+            sequence_number: 0,
+            timestamp: 0,
+            ssrc,
+            has_padding: false,
+        };
+        Some(Template {
+            len: write_header(&mut bytes, &fields, elements.as_slice())?,
+            bytes,
+            transport_cc: place(ids.transport_cc, 2),
+            abs_send_time: place(ids.abs_send_time, 3),
+            audio_level: place(level_id, 1),
+        })
+    }
+
+    /// Whether it fits a packet that is not a filler.
+    fn suits(&self, packet: &StoredPacket<'_>) -> bool {
+        packet.dependency_descriptor.is_empty()
+            && packet.meta.abs_capture_time.is_none()
+            && packet.meta.playout_delay.is_none()
+            && (self.audio_level == 0 || packet.audio_level.is_some())
+    }
+
+    /// As long as `out` has room for the longest one. The SSRC is the template's.
+    fn write(
+        &self,
+        packet: &StoredPacket<'_>,
+        fields: &OutHeader,
+        transport_cc: u16,
+        abs_send_time: u32,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        let header = out.first_chunk_mut::<TEMPLATE>()?;
+        *header = self.bytes;
+        let [s0, s1] = fields.sequence_number.to_be_bytes();
+        let [t0, t1, t2, t3] = fields.timestamp.to_be_bytes();
+        *header.first_chunk_mut()? = [self.bytes[0], fields.second_byte(), s0, s1, t0, t1, t2, t3];
+        if self.transport_cc != 0 {
+            *header.get_mut(self.transport_cc..)?.first_chunk_mut()? = transport_cc.to_be_bytes();
+        }
+        if self.abs_send_time != 0 {
+            let [_, time @ ..] = abs_send_time.to_be_bytes();
+            *header.get_mut(self.abs_send_time..)?.first_chunk_mut()? = time;
+        }
+        if self.audio_level != 0 {
+            *header.get_mut(self.audio_level)? = packet.audio_level?.to_byte();
+        }
+        Some(self.len)
+    }
+}
+
 /// The longest dependency descriptor that is rewritten; longer ones are none.
 const MAX_DESCRIPTOR: usize = 255;
 
 impl Egress {
-    /// Writes the packet without SRTP. `transport_cc`: the next transport-wide number, if there is such a thing;
+    /// Writes the packet without SRTP. `transport_cc`: the next transport-wide number, which goes in if that was agreed;
     /// `abs_send_time`: 24 bits, 6.18 fixed point seconds. `None` when `out` is too small.
     pub fn write(
         &mut self,
         packet: &StoredPacket<'_>,
         forward: &Forward,
-        transport_cc: Option<u16>,
+        transport_cc: u16,
         abs_send_time: u32,
         out: &mut [u8],
     ) -> Option<Written> {
@@ -105,9 +192,14 @@ impl Egress {
             ssrc: self.ssrc,
             has_padding: false,
         };
-        let with_mid = self.announce;
-        let header_len =
-            self.write_header(packet, forward, &fields, with_mid, transport_cc, abs_send_time, out)?;
+        let usual = self.template.as_ref().filter(|template| !forward.filler && template.suits(packet));
+        let header_len = match usual {
+            Some(template) => template.write(packet, &fields, transport_cc, abs_send_time, out)?,
+            None => {
+                let with_mid = self.announce;
+                self.write_header(packet, forward, &fields, with_mid, transport_cc, abs_send_time, out)?
+            }
+        };
         let len = header_len + self.write_payload(packet, forward, out.get_mut(header_len..)?)?;
         self.packets += 1;
         self.octets += (len - header_len) as u64;
@@ -122,7 +214,7 @@ impl Egress {
         &mut self,
         packet: &StoredPacket<'_>,
         resend: &Resend,
-        transport_cc: Option<u16>,
+        transport_cc: u16,
         abs_send_time: u32,
         out: &mut [u8],
     ) -> Option<Written> {
@@ -166,23 +258,20 @@ impl Egress {
         forward: &Forward,
         fields: &OutHeader,
         with_mid: bool,
-        transport_cc: Option<u16>,
+        transport_cc: u16,
         abs_send_time: u32,
         out: &mut [u8],
     ) -> Option<usize> {
         let ids = &self.extensions;
         let level = packet.audio_level.map(|level| [level.to_byte()]);
-        let number = transport_cc.map(u16::to_be_bytes);
-        let [_, a0, a1, a2] = abs_send_time.to_be_bytes();
-        let send_time = [a0, a1, a2];
-        let mut descriptor = [0; MAX_DESCRIPTOR];
-        let mut elements = Elements { list: [(0, &[]); 8], len: 0, mixed: ids.mixed };
+        let number = transport_cc.to_be_bytes();
+        let [_, send_time @ ..] = abs_send_time.to_be_bytes();
+        let mut descriptor;
+        let mut elements = Elements::new(ids.mixed);
         if with_mid {
             elements.push(ids.mid, self.mid.as_bytes());
         }
-        if let Some(number) = &number {
-            elements.push(ids.transport_cc, number);
-        }
+        elements.push(ids.transport_cc, &number);
         elements.push(ids.abs_send_time, &send_time);
         if !forward.filler {
             if let Some(level) = &level {
@@ -195,6 +284,7 @@ impl Egress {
                 elements.push(ids.playout_delay, delay);
             }
             if !packet.dependency_descriptor.is_empty() && ids.dependency_descriptor != 0 {
+                descriptor = [0; MAX_DESCRIPTOR];
                 elements.push(ids.dependency_descriptor, renumbered(packet, forward, &mut descriptor)?);
             }
         }

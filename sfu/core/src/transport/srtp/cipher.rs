@@ -228,7 +228,7 @@ impl Cipher {
 
     #[cfg(test)]
     pub(super) fn gcm_of_session_keys(profile: SrtpProfile, key: &[u8], salt: [u8; 12]) -> Cipher {
-        let gcm = || Gcm { key: gcm_key(profile, key).unwrap(), salt };
+        let gcm = || Gcm { key: gcm_key(profile, key).unwrap(), salt: number(&salt) };
         Cipher::Gcm(Box::new(Half { rtp: gcm(), rtcp: gcm() }))
     }
 }
@@ -247,10 +247,16 @@ fn rtcp_aad(header: [u8; RTCP_HEADER], word: [u8; RTCP_INDEX]) -> [u8; RTCP_HEAD
     aad
 }
 
+/// The number that at most 16 bytes are, high byte first.
+fn number(bytes: &[u8]) -> u128 {
+    bytes.iter().fold(0, |number, &byte| number << 8 | u128::from(byte))
+}
+
 /// RFC 7714.
 pub(super) struct Gcm {
     key: LessSafeKey,
-    salt: [u8; 12],
+    /// 96 bits.
+    salt: u128,
 }
 
 impl Gcm {
@@ -268,9 +274,7 @@ impl Gcm {
 
     #[inline]
     fn nonce(&self, value: u128) -> Nonce {
-        let [_, _, _, _, value @ ..] = value.to_be_bytes();
-        let mut nonce = self.salt;
-        nonce.iter_mut().zip(value).for_each(|(byte, value)| *byte ^= value);
+        let [_, _, _, _, nonce @ ..] = (self.salt ^ value).to_be_bytes();
         Nonce::assume_unique_for_key(nonce)
     }
 }
@@ -287,16 +291,15 @@ fn gcm_key(profile: SrtpProfile, key: &[u8]) -> Result<LessSafeKey, SrtpError> {
 pub(super) struct Cm {
     cipher: EncryptingKey,
     mac: hmac::Key,
-    salt: [u8; MASTER_SALT],
+    /// Above the 16 bits of the block counter.
+    salt: u128,
 }
 
 impl Cm {
     /// Both directions: the key stream is XORed over the data.
     fn apply(&self, ssrc: u32, index: u64, data: &mut [u8]) -> Result<(), SrtpError> {
         let value = u128::from(ssrc) << 64 | u128::from(index & 0xffff_ffff_ffff) << 16;
-        let mut iv = value.to_be_bytes();
-        iv.iter_mut().zip(self.salt).for_each(|(byte, salt)| *byte ^= salt);
-        key_stream(&self.cipher, iv, data)
+        key_stream(&self.cipher, (self.salt ^ value).to_be_bytes(), data)
     }
 
     fn tag(&self, parts: &[&[u8]]) -> hmac::Tag {
@@ -350,7 +353,7 @@ impl Derivation {
         let mut salt = [0; 12];
         self.fill(key_label, key)?;
         self.fill(salt_label, &mut salt)?;
-        Ok(Gcm { key: gcm_key(profile, key)?, salt })
+        Ok(Gcm { key: gcm_key(profile, key)?, salt: number(&salt) })
     }
 
     fn cm(&self, [key_label, mac_label, salt_label]: [u8; 3]) -> Result<Cm, SrtpError> {
@@ -361,7 +364,7 @@ impl Derivation {
         Ok(Cm {
             cipher: counter_mode(&key)?,
             mac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &mac),
-            salt,
+            salt: number(&salt) << 16,
         })
     }
 }
@@ -398,7 +401,7 @@ mod tests {
         let cm = Cm {
             cipher,
             mac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &[0; 20]),
-            salt: hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD").try_into().unwrap(),
+            salt: number(&hex("F0F1F2F3F4F5F6F7F8F9FAFBFCFD")) << 16,
         };
         let mut stream = vec![0; 0xff02 * 16];
         cm.apply(0, 0, &mut stream).unwrap();

@@ -197,7 +197,7 @@ impl World {
             let Some(resend) = self.egress.on_nack(now, number as u16) else { continue };
             let Some(packet) = self.ingresses[resend.layer()].packet(resend.source()) else { continue };
             let mut bytes = [0; 1500];
-            let Some(written) = self.egress.write_rtx(&packet, &resend, None, 0, &mut bytes) else {
+            let Some(written) = self.egress.write_rtx(&packet, &resend, 0, 0, &mut bytes) else {
                 continue;
             };
             prop_assert_eq!(written.ssrc, RTX_SSRC);
