@@ -92,6 +92,9 @@ pub struct Rtc {
     pub advertise: Vec<IpAddr>,
     /// 0: one for each core.
     pub workers: u16,
+    /// Participants of one room on a worker before the room uses the next worker. 0: a room stays on one.
+    pub room_spread: u32,
+    pub pin_workers: bool,
 }
 
 /// What a new room starts with. A CreateRoom call may say otherwise for one room.
@@ -191,6 +194,8 @@ impl Default for Rtc {
             tcp_port: Some(7881),
             advertise: Vec::new(),
             workers: 0,
+            room_spread: 100,
+            pin_workers: true,
         }
     }
 }
@@ -254,6 +259,8 @@ impl Config {
         visit.setting("tcp_port", &mut rtc.tcp_port);
         visit.setting("advertise", &mut rtc.advertise);
         visit.setting("workers", &mut rtc.workers);
+        visit.setting("room_spread", &mut rtc.room_spread);
+        visit.setting("pin_workers", &mut rtc.pin_workers);
 
         visit.section("keys");
         visit.secrets(keys);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use livekit_protocol as proto;
 
 use crate::Control;
-use crate::media::api::{Candidate, Command, Fingerprint};
+use crate::media::api::{Candidate, Command, Fingerprint, RoomId};
 use crate::media::{Media, Overloaded, WorkerId, WorkerLoad};
 use crate::registry::{JoinOptions, Joined, Notice, Seat};
 use crate::settings::ControlConfig;
@@ -33,6 +33,10 @@ impl Recorder {
 impl Media for Recorder {
     fn place_room(&self) -> WorkerId {
         WorkerId(0)
+    }
+
+    fn place_member(&self, _room: RoomId, home: WorkerId) -> WorkerId {
+        home
     }
 
     fn fingerprint(&self) -> Fingerprint {
