@@ -34,8 +34,7 @@ impl Hub {
                 continue;
             }
             // The others in such a room have lost a part of it: they come again too.
-            let on_it =
-                |member: &MemberId| self.members.get(member).is_some_and(|m| m.worker == load.worker);
+            let on_it = |member: &MemberId| self.members.get(member).is_some_and(|m| m.worker == load.worker);
             let lost: Vec<Arc<str>> = self
                 .rooms
                 .iter()

@@ -59,9 +59,9 @@ pub(crate) struct Workers {
 
 /// From worker to worker, with the number of the sender.
 pub(crate) enum Post {
-    Full(u16, Box<Parcel>),
+    Full(u16, Parcel),
     /// Opened, on its way back.
-    Empty(u16, Box<Parcel>),
+    Empty(u16, Parcel),
 }
 
 /// The way into one worker.
@@ -96,7 +96,9 @@ impl Door {
 impl Workers {
     /// What a full queue does not take is kept, and given before anything else that this worker gets.
     fn give(&self, spread: &mut Spread, worker: WorkerId, command: Command) {
-        let Some(door) = self.door(worker).filter(|door| door.running.load(Ordering::Acquire)) else { return };
+        let Some(door) = self.door(worker).filter(|door| door.running.load(Ordering::Acquire)) else {
+            return;
+        };
         let refused = if self.settle(spread, worker) { door.give(command) } else { Err(command) };
         if let Err(command) = refused {
             spread.owe(worker, command);
@@ -193,8 +195,7 @@ impl Sfu {
         let shared = Shared { fingerprint, workers: Arc::clone(&workers), threads: Mutex::new(Vec::new()) };
         // From here on a failure drops `sfu`, which stops the threads that were started.
         let sfu = Sfu { shared: Arc::new(shared) };
-        for (index, Inside { sockets, commands, arrivals, parcels }) in
-            opened.insides.into_iter().enumerate()
+        for (index, Inside { sockets, commands, arrivals, parcels }) in opened.insides.into_iter().enumerate()
         {
             let id = WorkerId(index as u16);
             let parts = Parts {

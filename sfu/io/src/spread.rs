@@ -331,7 +331,11 @@ impl Spread {
     }
 
     /// Gives what is owed, in order. False when something is still owed to this worker.
-    pub(crate) fn settle(&mut self, worker: WorkerId, mut give: impl FnMut(Command) -> Result<(), Command>) -> bool {
+    pub(crate) fn settle(
+        &mut self,
+        worker: WorkerId,
+        mut give: impl FnMut(Command) -> Result<(), Command>,
+    ) -> bool {
         let Some(mut waiting) = self.owed.remove(&worker) else { return true };
         while let Some(command) = waiting.pop_front() {
             if let Err(refused) = give(command) {

@@ -55,14 +55,9 @@ pub(crate) trait Machine {
     fn counters(&self) -> Counters;
 
     /// Parcels for other workers.
-    fn poll_parcels(
-        &mut self,
-        _now: Instant,
-        _give: impl FnMut(u16, Box<Parcel>) -> Result<(), Box<Parcel>>,
-    ) {
-    }
-    fn on_parcels<T: Transmit>(&mut self, _now: Instant, _parcels: &mut [(u16, Box<Parcel>)], _tx: &mut T) {}
-    fn take_back(&mut self, _worker: u16, _parcel: Box<Parcel>) {}
+    fn poll_parcels(&mut self, _now: Instant, _give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) {}
+    fn on_parcels<T: Transmit>(&mut self, _now: Instant, _parcels: &mut [(u16, Parcel)], _tx: &mut T) {}
+    fn take_back(&mut self, _worker: u16, _parcel: Parcel) {}
 }
 
 impl Machine for Engine {
@@ -99,19 +94,15 @@ impl Machine for Engine {
         *Engine::counters(self)
     }
 
-    fn poll_parcels(
-        &mut self,
-        now: Instant,
-        give: impl FnMut(u16, Box<Parcel>) -> Result<(), Box<Parcel>>,
-    ) {
+    fn poll_parcels(&mut self, now: Instant, give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) {
         Engine::poll_parcels(self, now, give);
     }
 
-    fn on_parcels<T: Transmit>(&mut self, now: Instant, parcels: &mut [(u16, Box<Parcel>)], tx: &mut T) {
-        Engine::on_parcels(self, now, parcels.iter_mut().map(|(from, parcel)| (*from, &mut **parcel)), tx);
+    fn on_parcels<T: Transmit>(&mut self, now: Instant, parcels: &mut [(u16, Parcel)], tx: &mut T) {
+        Engine::on_parcels(self, now, parcels.iter_mut().map(|(from, parcel)| (*from, parcel)), tx);
     }
 
-    fn take_back(&mut self, worker: u16, parcel: Box<Parcel>) {
+    fn take_back(&mut self, worker: u16, parcel: Parcel) {
         Engine::take_back(self, worker, parcel);
     }
 }
@@ -142,8 +133,8 @@ pub(crate) struct Worker<M, F> {
     /// Bytes of one TCP read.
     scratch: Vec<u8>,
     /// Parcels of other workers being opened, and those that could not be given back yet.
-    opened: Vec<(u16, Box<Parcel>)>,
-    empty: Vec<(u16, Box<Parcel>)>,
+    opened: Vec<(u16, Parcel)>,
+    empty: Vec<(u16, Parcel)>,
     next_second: Instant,
     last_second: Instant,
     last_cpu: Duration,
@@ -471,7 +462,7 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
 }
 
 /// A full parcel to another worker. Rings that it has not answered yet cost nothing.
-fn post(workers: &Workers, worker: u16, full: Post) -> Result<(), Box<Parcel>> {
+fn post(workers: &Workers, worker: u16, full: Post) -> Result<(), Parcel> {
     let posted = workers.post(worker, full);
     if let Some(bell) = workers.bell(WorkerId(worker)) {
         bell.ring();

@@ -90,7 +90,8 @@ fn forwards_without_allocating(workers: usize) {
     println!("{idle} allocations without media, {busy} while {packets} packets were forwarded");
     // The clients' reports, one a second from each, may take a handful each.
     assert!(busy < idle + packets / 20, "{busy} allocations for {packets} packets, {idle} without");
-    let relayed: u64 = sfu.load().iter().map(|load| load.counters().find(|it| it.0 == "relayed_in").unwrap().1).sum();
+    let relayed: u64 =
+        sfu.load().iter().map(|load| load.counters().find(|it| it.0 == "relayed_in").unwrap().1).sum();
     assert_eq!(relayed > 1000, workers > 1, "{relayed} relayed");
     drop(sfu);
 }

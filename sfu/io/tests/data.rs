@@ -396,8 +396,12 @@ fn what_a_returning_member_missed_is_sent_again_from_every_worker() {
     assert_ne!(worker, meeting.worker_of(1));
     meeting.world.tell(worker, Command::Resume { member: MemberId(3), received });
     meeting.world.run_for(Duration::from_secs(1));
-    let mut again: Vec<(String, u32)> = meeting.client(3).received.iter()
-        .map(|packet| (packet.participant_sid.clone(), packet.sequence)).collect();
+    let mut again: Vec<(String, u32)> = meeting
+        .client(3)
+        .received
+        .iter()
+        .map(|packet| (packet.participant_sid.clone(), packet.sequence))
+        .collect();
     again.sort();
     assert_eq!(again, [("PA_1".to_owned(), 2), ("PA_2".to_owned(), 2)]);
     let resumed = |event: &Event| matches!(event, Event::Resumed { .. });

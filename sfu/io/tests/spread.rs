@@ -228,9 +228,10 @@ fn everybody_gets_all_media_whichever_worker_they_are_on() {
     let second = meeting.counters(1).relayed_out;
     assert_eq!(third.relayed_in, out / 2 + second / 2);
     assert_eq!((third.relayed_out, third.media_received), (0, 0));
-    let firsts = meeting.events().into_iter().filter(|(_, event)| {
-        matches!(event, Event::FirstSubscriber { .. } | Event::TrackLive { .. })
-    });
+    let firsts = meeting
+        .events()
+        .into_iter()
+        .filter(|(_, event)| matches!(event, Event::FirstSubscriber { .. } | Event::TrackLive { .. }));
     let mut firsts: Vec<usize> = firsts.map(|(worker, _)| worker).collect();
     firsts.sort_unstable();
     assert_eq!(firsts, [0, 0, 0, 0, 1, 1, 1, 1], "each is told once, by the publisher's worker");
@@ -354,14 +355,14 @@ fn the_publisher_hears_the_highest_quality_wanted_on_any_worker() {
     meeting.subscribe(1, 3);
     meeting.world.run_for(Duration::from_secs(12));
     let last = |meeting: &mut Meeting| {
-        let wanted = meeting.events().into_iter().filter_map(|(worker, event)| match event {
+        let mut wanted = meeting.events().into_iter().filter_map(|(worker, event)| match event {
             Event::Wanted { quality, .. } => {
                 assert_eq!(worker, 0, "by the publisher's worker");
                 Some(quality)
             }
             _ => None,
         });
-        wanted.last()
+        wanted.next_back()
     };
     assert_eq!(last(&mut meeting), Some(Some(Quality::High)));
     meeting.ask_for(1, 2, Quality::Low);
@@ -626,8 +627,7 @@ fn workers_agree_on_who_and_what_is_there_after_any_sequence_of_commands() {
         assert_eq!((report.members.len(), report.tracks.len(), report.subscriptions.len()), there);
         meeting.world.tell(0, Command::CloseRoom { room: ROOM });
         for worker in 0..3 {
-            let Counters { rooms, members, transports, tracks, subscriptions, .. } =
-                meeting.counters(worker);
+            let Counters { rooms, members, transports, tracks, subscriptions, .. } = meeting.counters(worker);
             assert_eq!([rooms, members, transports, tracks, subscriptions], [0; 5], "seed {seed}");
         }
     }

@@ -16,16 +16,12 @@ const RETRY: Duration = Duration::from_millis(2);
 
 impl Engine {
     /// Parcels for the other workers of a room, after each turn. One that is refused is offered again.
-    pub fn poll_parcels(
-        &mut self,
-        now: Instant,
-        give: impl FnMut(u16, Box<Parcel>) -> Result<(), Box<Parcel>>,
-    ) {
+    pub fn poll_parcels(&mut self, now: Instant, give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) {
         self.links_retry = self.links.hand_out(give).then(|| now + RETRY);
     }
 
     /// A parcel of ours that the other worker has opened.
-    pub fn take_back(&mut self, worker: u16, parcel: Box<Parcel>) {
+    pub fn take_back(&mut self, worker: u16, parcel: Parcel) {
         self.links.take_back(worker, parcel);
     }
 
@@ -283,8 +279,7 @@ impl Engine {
             Message::Noted { track, interest } => self.on_noted(track, interest),
             Message::KeyFrame { track, layer } => self.on_remote_key_frame(now, track, layer),
             Message::Clock { track, slot, layer, clock } => {
-                let mirror =
-                    self.world.tracks.get_mut(slot as usize).filter(|mirror| mirror.id == track);
+                let mirror = self.world.tracks.get_mut(slot as usize).filter(|mirror| mirror.id == track);
                 mirror.map(|mirror| mirror.clocks.set(usize::from(layer), Some(clock)))
             }
             Message::Attach { member, on } => self.on_attach(worker, member, on),
@@ -414,13 +409,7 @@ impl Engine {
     }
 
     /// A message for a member of this worker, which the router of its sender's worker has let pass.
-    fn deliver(
-        &mut self,
-        worker: u16,
-        id: MemberId,
-        channel: Channel,
-        message: &bytes::Bytes,
-    ) -> Option<()> {
+    fn deliver(&mut self, worker: u16, id: MemberId, channel: Channel, message: &bytes::Bytes) -> Option<()> {
         let index = self.member_index(id).ok()?;
         let member = self.world.members.get_mut(index).filter(|member| member.remote.is_none())?;
         let reliable = channel == Channel::Reliable;

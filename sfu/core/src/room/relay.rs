@@ -52,18 +52,43 @@ pub struct Flow {
 #[derive(Clone, Debug)]
 pub enum Message {
     /// From a worker that shows a track, to the one that has it. Repeated until it is noted.
-    Interest { track: TrackId, slot: u32, interest: Interest },
+    Interest {
+        track: TrackId,
+        slot: u32,
+        interest: Interest,
+    },
     /// The answer.
-    Noted { track: TrackId, interest: Interest },
+    Noted {
+        track: TrackId,
+        interest: Interest,
+    },
     /// Subscribers wait for a key frame of this encoding.
-    KeyFrame { track: TrackId, layer: u8 },
+    KeyFrame {
+        track: TrackId,
+        layer: u8,
+    },
     /// A sender report of the publisher.
-    Clock { track: TrackId, slot: u32, layer: u8, clock: SenderClock },
+    Clock {
+        track: TrackId,
+        slot: u32,
+        layer: u8,
+        clock: SenderClock,
+    },
     /// To a member's worker: tell me of its data channels, or do not any more. Repeated until the first `Flow`.
-    Attach { member: MemberId, on: bool },
-    Flow { member: MemberId, flow: Flow },
+    Attach {
+        member: MemberId,
+        on: bool,
+    },
+    Flow {
+        member: MemberId,
+        flow: Flow,
+    },
     /// Leaves by the member's downstream transport.
-    Data { member: MemberId, channel: Channel, message: Bytes },
+    Data {
+        member: MemberId,
+        channel: Channel,
+        message: Bytes,
+    },
 }
 
 /// What the subscribers of one worker want of a track.
@@ -117,9 +142,9 @@ impl RelayedPacket {
 /// The way to one other worker.
 #[derive(Default)]
 pub struct Link {
-    free: Vec<Box<Parcel>>,
-    filling: Option<Box<Parcel>>,
-    ready: VecDeque<Box<Parcel>>,
+    free: Vec<Parcel>,
+    filling: Option<Parcel>,
+    ready: VecDeque<Parcel>,
     /// Parcels that exist.
     made: usize,
     /// Messages for which there was no parcel.
@@ -142,12 +167,12 @@ impl Link {
                 Some(parcel) => Some(parcel),
                 None if self.made < PARCELS_MAX => {
                     self.made += 1;
-                    Some(Box::default())
+                    Some(Parcel::default())
                 }
                 None => None,
             };
         }
-        self.filling.as_deref_mut()
+        self.filling.as_mut()
     }
 
     /// False when nothing can leave now: the packet is lost to the other worker.
@@ -204,7 +229,7 @@ impl Link {
             if self.parcel(0).is_none() {
                 return;
             }
-            if let (Some(parcel), Some(message)) = (self.filling.as_deref_mut(), self.backlog.pop_front()) {
+            if let (Some(parcel), Some(message)) = (self.filling.as_mut(), self.backlog.pop_front()) {
                 self.backlog_bytes = self.backlog_bytes.saturating_sub(weight(&message));
                 parcel.items.push(Item::Message(message));
             }
@@ -212,7 +237,7 @@ impl Link {
     }
 
     /// Gives out what may leave. True when something stays behind.
-    fn hand_out(&mut self, give: &mut impl FnMut(Box<Parcel>) -> Result<(), Box<Parcel>>) -> bool {
+    fn hand_out(&mut self, give: &mut impl FnMut(Parcel) -> Result<(), Parcel>) -> bool {
         self.send_backlog();
         if self.under_way() < PRESSURE && self.filling.as_ref().is_some_and(|filling| !filling.is_empty()) {
             self.ready.extend(self.filling.take());
@@ -226,7 +251,7 @@ impl Link {
         !self.backlog.is_empty() || self.filling.as_ref().is_some_and(|filling| !filling.is_empty())
     }
 
-    fn take_back(&mut self, parcel: Box<Parcel>) {
+    fn take_back(&mut self, parcel: Parcel) {
         // More than there are come only after this side has forgotten everything once.
         if self.free.len() < PARCELS_MAX {
             self.free.push(parcel);
@@ -259,7 +284,7 @@ impl Links {
     }
 
     /// Gives out what may leave. True when something stays behind, or was refused.
-    pub fn hand_out(&mut self, mut give: impl FnMut(u16, Box<Parcel>) -> Result<(), Box<Parcel>>) -> bool {
+    pub fn hand_out(&mut self, mut give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) -> bool {
         let mut left = false;
         for (&worker, link) in &mut self.links {
             left |= link.hand_out(&mut |parcel| give(worker, parcel));
@@ -267,7 +292,7 @@ impl Links {
         left
     }
 
-    pub fn take_back(&mut self, worker: u16, parcel: Box<Parcel>) {
+    pub fn take_back(&mut self, worker: u16, parcel: Parcel) {
         self.to(worker).take_back(parcel);
     }
 }
@@ -302,7 +327,7 @@ mod tests {
         link.relay((TrackId(1), 0), 0, 7, &packet)
     }
 
-    fn shipped(link: &mut Link) -> Vec<Box<Parcel>> {
+    fn shipped(link: &mut Link) -> Vec<Parcel> {
         let mut parcels = Vec::new();
         link.hand_out(&mut |parcel| {
             parcels.push(parcel);
@@ -311,7 +336,7 @@ mod tests {
         parcels
     }
 
-    fn contents(parcels: &mut [Box<Parcel>]) -> Vec<u64> {
+    fn contents(parcels: &mut [Parcel]) -> Vec<u64> {
         let mut seen = Vec::new();
         for parcel in parcels {
             parcel.open(|item, bytes| match item {

@@ -37,7 +37,7 @@ pub struct World<P> {
     /// Datagrams that reach one engine within this time make one batch, as they would while a worker is busy.
     pub batching: Duration,
     /// Parcels between the engines, which know each other by their numbers: sender and receiver.
-    parcels: VecDeque<(usize, usize, Box<Parcel>)>,
+    parcels: VecDeque<(usize, usize, Parcel)>,
     spread: Spread,
     /// The engine with this number does not open what the others send it.
     pub stalled: Option<usize>,
@@ -178,7 +178,7 @@ impl<P: Peer> World<P> {
             for (from, to, mut parcel) in ready {
                 if let Some(host) = self.engines.get_mut(to) {
                     let mut port = Port { network: &mut self.network, local: host.addr };
-                    let parcels = std::iter::once((from as u16, &mut *parcel));
+                    let parcels = std::iter::once((from as u16, &mut parcel));
                     host.engine.on_parcels(now, parcels, &mut port);
                     host.drain();
                 }

@@ -16,12 +16,8 @@ fn add(member: u64) -> Command {
 
 fn open_transport(member: u64) -> Command {
     let ice = IceCredentials { ufrag: String::new(), pwd: String::new() };
-    let config = TransportConfig {
-        member: MemberId(member),
-        ice,
-        data: DataChannels::Accept,
-        data_downstream: true,
-    };
+    let config =
+        TransportConfig { member: MemberId(member), ice, data: DataChannels::Accept, data_downstream: true };
     Command::OpenTransport { transport: TransportId(member), config }
 }
 
@@ -113,19 +109,13 @@ fn a_worker_that_joins_a_room_hears_all_that_is_there() {
     table.give(0, publish(11, 1));
     table.give(0, Command::SetMuted { track: TrackId(10), muted: true });
     table.give(0, Command::Unpublish { track: TrackId(11) });
-    table.give(
-        0,
-        Command::PublishDataTrack { data_track: DataTrackId(5), member: MemberId(1), handle: 3 },
-    );
+    table.give(0, Command::PublishDataTrack { data_track: DataTrackId(5), member: MemberId(1), handle: 3 });
     assert!(table.heard(1).is_empty());
     table.give(1, add(2));
     let heard = ["OpenRoom", "add 1@0", "publish 10 muted@0", "PublishDataTrack@0", "add 2"];
     assert_eq!(table.heard(1), heard);
     assert_eq!(table.heard(0).last().map(String::as_str), Some("add 2@1"));
-    table.give(
-        1,
-        Command::SubscribeDataTrack { data_track: DataTrackId(5), member: MemberId(2), handle: 1 },
-    );
+    table.give(1, Command::SubscribeDataTrack { data_track: DataTrackId(5), member: MemberId(2), handle: 1 });
     assert_eq!(table.heard(0), ["data 5 to 2@1"]);
     table.give(2, add(3));
     assert!(table.heard(2).contains(&"data 5 to 2@0".to_owned()));
@@ -158,10 +148,7 @@ fn a_room_leaves_a_worker_with_its_last_member_there_but_never_its_home() {
     let copies = table.spread.after(WorkerId(1), &Command::RemoveMember { member: MemberId(1) });
     let copies: Vec<(u16, String)> =
         copies.iter().map(|(worker, command)| (worker.0, name(command))).collect();
-    assert_eq!(
-        copies,
-        [(0, "remove 1@1".into()), (2, "remove 1@1".into()), (1, "CloseRoom".to_owned())]
-    );
+    assert_eq!(copies, [(0, "remove 1@1".into()), (2, "remove 1@1".into()), (1, "CloseRoom".to_owned())]);
     table.give(0, Command::CloseRoom { room: ROOM });
     assert_eq!(table.heard(2), ["CloseRoom"]);
     assert!(table.heard(1).is_empty());
