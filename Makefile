@@ -99,3 +99,14 @@ screens: test-build tests/browser/node_modules/.package-lock.json ## the picture
 .PHONY: speed
 speed: ## CPU per forwarded packet and memory per subscriber, on this machine
 	cargo run --locked --release -p chevet-sfu-io --example speed
+
+# Builds the media core alone for release, into the same folder as `make release`. The counting itself takes 20 s.
+MICRO := cargo run --locked --quiet --release -p chevet-bench-micro --
+
+.PHONY: bench-check
+bench-check: $(STAMPS)/test ## instructions per packet: fails where they grew by more than 5 %
+	$(MICRO) check --dumps $(TARGET)/bench-micro
+
+.PHONY: bench-baseline
+bench-baseline: $(STAMPS)/test ## accept the instructions per packet as they are now
+	$(MICRO) accept --dumps $(TARGET)/bench-micro

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chevet_config::{Config, Secret, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
-use chevet_sfu_io::SfuConfig;
+use chevet_sfu_io::{CompanySettings, SfuConfig};
 
 pub fn sfu(config: &Config) -> SfuConfig {
     let rtc = &config.rtc;
@@ -19,6 +19,7 @@ pub fn sfu(config: &Config) -> SfuConfig {
         advertise: rtc.advertise.clone(),
         room_spread: usize::try_from(rtc.room_spread).unwrap_or(usize::MAX),
         pin: rtc.pin_workers,
+        company: CompanySettings { hold_max: rtc.hold_max, ..CompanySettings::default() },
         ..SfuConfig::default()
     }
 }

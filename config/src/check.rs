@@ -1,6 +1,7 @@
 //! Rules that join several settings. They run only once every single value has been read.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::problem::Problem;
 use crate::read::{Loaded, place};
@@ -10,6 +11,8 @@ use crate::{SECRET_CHARS_MIN, Tls};
 const STOP_TIMEOUT_MAX_S: u64 = 600;
 /// A worker is a thread with its own port; more than this is a typing error.
 const WORKERS_MAX: u16 = 256;
+/// More would show: a frame of 30 a second lasts 33 ms.
+const HOLD_MAX: Duration = Duration::from_millis(20);
 
 pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>) {
     let mut found: Vec<(String, String, String)> = Vec::new();
@@ -50,6 +53,9 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
         }
         if config.rtc.workers > WORKERS_MAX {
             refuse("rtc.workers", "is too many", "0 (one for each core) to 256");
+        }
+        if config.rtc.hold_max > HOLD_MAX {
+            refuse("rtc.hold_max", "is too long", "0ms (never) to 20ms");
         }
         if config.rtc.udp_port.checked_add(config.rtc.workers).is_none() {
             refuse(

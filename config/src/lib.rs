@@ -95,6 +95,8 @@ pub struct Rtc {
     /// Participants of one room on a worker before the room uses the next worker. 0: a room stays on one.
     pub room_spread: u32,
     pub pin_workers: bool,
+    /// Zero: video packets never wait for company.
+    pub hold_max: Duration,
 }
 
 /// What a new room starts with. A CreateRoom call may say otherwise for one room.
@@ -196,6 +198,7 @@ impl Default for Rtc {
             workers: 0,
             room_spread: 100,
             pin_workers: true,
+            hold_max: Duration::from_millis(5),
         }
     }
 }
@@ -261,6 +264,7 @@ impl Config {
         visit.setting("workers", &mut rtc.workers);
         visit.setting("room_spread", &mut rtc.room_spread);
         visit.setting("pin_workers", &mut rtc.pin_workers);
+        visit.setting("hold_max", &mut rtc.hold_max);
 
         visit.section("keys");
         visit.secrets(keys);

@@ -104,6 +104,7 @@ fn a_bad_value_is_refused_with_what_is_allowed() {
             "webhooks.urls: cannot hold \"ftp://a\"; allowed: URLs with http://",
         ),
         ("[webhooks]\napi_key = \"nobody\"", "webhooks.api_key: \"nobody\" is not in [keys]"),
+        ("[rtc]\nhold_max = \"50ms\"", "rtc.hold_max: is too long; allowed: 0ms (never) to 20ms"),
         ("[server]\nport = 7881", "the defaults: rtc.tcp_port: is server.port too"),
     ] {
         let text = refusal(setting);

@@ -40,6 +40,11 @@ impl Hub {
     /// Answers the asker once every worker has answered.
     fn on_report(&mut self, request: u64, parts: u32, report: &RoomReport) {
         let Some(asked) = self.reports.get_mut(&request) else { return };
+        // Of several workers the busiest is told.
+        if report.video_hold_ms >= asked.report.video_hold_ms {
+            asked.report.video_hold_ms = report.video_hold_ms;
+            asked.report.video_hold_reason = report.video_hold_reason;
+        }
         asked.report.members.extend_from_slice(&report.members);
         asked.report.tracks.extend_from_slice(&report.tracks);
         asked.report.subscriptions.extend_from_slice(&report.subscriptions);

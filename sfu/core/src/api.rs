@@ -548,9 +548,28 @@ pub enum QualityReason {
 /// The state of a room for an operator: what is forwarded to whom, at which layer, and why. Not on the hot path.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RoomReport {
+    /// How long video packets wait for the next of their frame at present, and why; the same for all rooms of a worker.
+    /// Of several workers, on the busiest.
+    pub video_hold_ms: f32,
+    pub video_hold_reason: HoldReason,
     pub members: Vec<MemberReport>,
     pub tracks: Vec<TrackReport>,
     pub subscriptions: Vec<SubscriptionReport>,
+}
+
+/// Why video packets wait for company, or do not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HoldReason {
+    /// Too little is sent for it to pay.
+    #[default]
+    Light,
+    /// The time grows with what is sent.
+    Busy,
+    /// The longest time.
+    Full,
+    /// Turned off by the settings.
+    Off,
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use chevet_sfu_core::engine::CompanySettings;
+
 /// Settings of [`crate::Sfu::start`].
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
@@ -29,6 +31,8 @@ pub struct SfuConfig {
     pub pin: bool,
     /// Segmentation offload (UDP_SEGMENT). The sender turns it off by itself where the kernel refuses it.
     pub segmentation_offload: bool,
+    /// When video packets wait for the next ones of their frame.
+    pub company: CompanySettings,
 }
 
 impl Default for SfuConfig {
@@ -45,6 +49,7 @@ impl Default for SfuConfig {
             room_spread: 0,
             pin: false,
             segmentation_offload: true,
+            company: CompanySettings::default(),
         }
     }
 }

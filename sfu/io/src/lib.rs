@@ -15,6 +15,7 @@ mod census;
 mod config;
 mod events;
 mod load;
+mod rest;
 mod sfu;
 pub mod sim;
 mod sockets;
@@ -26,6 +27,7 @@ mod ufrag;
 mod worker;
 
 pub use chevet_sfu_core::api;
+pub use chevet_sfu_core::engine::CompanySettings;
 pub use chevet_sfu_core::transport::sdp;
 pub use config::{Overloaded, SfuConfig, SfuError};
 pub use load::{IoCounters, WorkerLoad};

@@ -165,12 +165,14 @@ impl Sfu {
             Certificate::generate().map_err(|error| SfuError::Certificate(error.to_string()))?;
         let certificate = Arc::new(certificate);
         let fingerprint = certificate.fingerprint();
+        let company = config.company;
         Sfu::start_with(config, fingerprint, move |now| {
             let config = EngineConfig {
                 certificate: Arc::clone(&certificate),
                 // Keyed anew for each by the system's randomness.
                 seed: RandomState::new().hash_one(now),
                 ntp_epoch: ntp_now(),
+                company,
             };
             Engine::new(config, now)
         })

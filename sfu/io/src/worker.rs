@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::{Command, Event, Path};
@@ -17,6 +18,7 @@ use crossbeam_channel::Receiver;
 use crate::census::Census;
 use crate::events::EventQueue;
 use crate::load::WorkerLoad;
+use crate::rest::Rest;
 use crate::sfu::{Post, Workers};
 use crate::sockets::{Sockets, TOKEN_BELL, TOKEN_LISTENER, TOKEN_UDP, Token, connection_token, lobby_token};
 use crate::sys::{Interest, PollEvents, ReceiveBuffers, thread_cpu_time};
@@ -135,6 +137,7 @@ pub(crate) struct Worker<M, F> {
     /// Parcels of other workers being opened, and those that could not be given back yet.
     opened: Vec<(u16, Parcel)>,
     empty: Vec<(u16, Parcel)>,
+    rest: Rest,
     next_second: Instant,
     last_second: Instant,
     last_cpu: Duration,
@@ -155,6 +158,7 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             scratch: Vec::new(),
             opened: Vec::new(),
             empty: Vec::new(),
+            rest: Rest::new(now),
             next_second: now,
             last_second: now,
             last_cpu: thread_cpu_time(),
@@ -193,6 +197,10 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             self.parts.events.flush(&mut self.parts.sockets.counters);
             if now >= self.next_second {
                 self.second(now);
+            }
+            let received = self.parts.sockets.counters.udp_datagrams_in;
+            if let Some(rest) = self.rest.after_turn(now, Instant::now(), received) {
+                thread::sleep(rest);
             }
         }
         self.goodbye();

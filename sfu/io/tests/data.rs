@@ -14,7 +14,7 @@ use chevet_sfu_core::api::{
     Command, DataChannels, DtlsRole, Event, IceCredentials, MemberConfig, MemberId, MemberPermissions, Path,
     RoomId, TransportConfig, TransportId,
 };
-use chevet_sfu_core::engine::{Engine, EngineConfig};
+use chevet_sfu_core::engine::{CompanySettings, Engine, EngineConfig};
 use chevet_sfu_core::transport::{Certificate, Channel, Outbox, Transport, TransportEvent};
 use chevet_sfu_io::sim::{Link, Peer, Port, World};
 use chevet_sfu_io::{WorkerId, ufrag_for};
@@ -177,7 +177,12 @@ impl Meeting {
         let fingerprint = certificate.fingerprint();
         for worker in 0..workers {
             let certificate = certificate.clone();
-            let config = EngineConfig { certificate, seed, ntp_epoch: 3_900_000_000 << 32 };
+            let config = EngineConfig {
+                certificate,
+                seed,
+                ntp_epoch: 3_900_000_000 << 32,
+                company: CompanySettings::default(),
+            };
             world.add_engine(server(worker), Engine::new(config, start));
         }
         world.network().set_default(Link { latency: Duration::from_millis(10), ..Link::default() });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::{Event, MemberId, RoomId, TransportFailure};
-use chevet_sfu_core::engine::{Engine, EngineConfig};
+use chevet_sfu_core::engine::{CompanySettings, Engine, EngineConfig};
 use chevet_sfu_core::transport::Certificate;
 use chevet_sfu_io::WorkerId;
 use chevet_sfu_io::sim::{Link, World};
@@ -34,12 +34,17 @@ struct Meeting {
 
 impl Meeting {
     fn new(seed: u64) -> Meeting {
+        Meeting::with_company(seed, CompanySettings::default())
+    }
+
+    fn with_company(seed: u64, company: CompanySettings) -> Meeting {
         let start = Instant::now();
         let mut world = World::new(start, seed);
         let config = EngineConfig {
             certificate: Arc::new(Certificate::generate().unwrap()),
             seed,
             ntp_epoch: 3_900_000_000 << 32,
+            company,
         };
         world.add_engine(server(), Engine::new(config, start));
         world.command(0, open_room(ROOM));
@@ -117,6 +122,67 @@ fn everybody_gets_all_media_of_a_publisher_on_a_perfect_network() {
     }
     let publisher = meeting.client(1);
     assert!(publisher.received.is_empty());
+}
+
+/// A publisher and two subscribers, with video that waits whatever the rate, or never.
+fn with_hold(hold_max: Duration) -> Meeting {
+    let mut meeting = Meeting::with_company(9, CompanySettings { from: 0, full: 1, hold_max });
+    for number in 1..=3 {
+        meeting.join(number);
+    }
+    meeting.connect_all();
+    meeting.publish(1);
+    for number in 2..=3 {
+        meeting.subscribe(1, number);
+    }
+    meeting.world.run_for(Duration::from_secs(3));
+    meeting
+}
+
+#[test]
+fn packets_of_a_frame_that_wait_for_each_other_leave_in_fewer_messages_and_none_is_lost() {
+    let messages = |hold| {
+        let mut meeting = with_hold(hold);
+        let before = *meeting.world.engine(0).counters();
+        meeting.world.run_for(Duration::from_secs(10));
+        for number in 2..=3 {
+            assert!(meeting.client(number).received.values().all(|received| received.lost() == 0));
+        }
+        let after = *meeting.world.engine(0).counters();
+        let forwarded = after.media_forwarded - before.media_forwarded;
+        assert!(forwarded > 4000, "{forwarded}");
+        (after.runs_sent - before.runs_sent) as f64 / forwarded as f64
+    };
+    let (alone, together) = (messages(Duration::ZERO), messages(Duration::from_millis(5)));
+    assert!(alone >= 1.0, "{alone} messages a packet");
+    assert!(together < 0.6, "{together} messages a packet");
+}
+
+#[test]
+fn sound_never_waits_and_video_no_longer_than_its_bound() {
+    const HOLD_MS: usize = 5;
+    let mut meeting = with_hold(Duration::from_millis(HOLD_MS as u64));
+    let [audio, video, _] = subscribed_ssrcs(1);
+    // How far the subscriber is behind the publisher, millisecond by millisecond. Not from zero: it came later.
+    let (mut behind, mut sent) = ([Vec::new(), Vec::new()], Vec::new());
+    for _ in 0..2000 {
+        meeting.world.run_for(Duration::from_millis(1));
+        let sources = meeting.client(1).sources.iter().map(Source::sent).collect::<Vec<_>>();
+        for (position, ssrc) in [audio, video].into_iter().enumerate() {
+            let arrived = meeting.client(2).received[&ssrc].packets;
+            behind[position].push(sources[position] - arrived);
+        }
+        sent.push(sources[1]);
+    }
+    let [sound, picture] = behind;
+    assert!(sound.iter().all(|behind| *behind == sound[0]), "sound waited");
+    let least = *picture.iter().min().unwrap();
+    assert!(picture.iter().any(|behind| *behind > least), "no video packet ever waited");
+    for now in HOLD_MS..sent.len() {
+        let arrived = sent[now] - picture[now];
+        let due = sent[now - HOLD_MS];
+        assert!(arrived + least >= due, "a packet of {HOLD_MS} ms ago has not left");
+    }
 }
 
 #[test]

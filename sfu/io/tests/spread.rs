@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::*;
-use chevet_sfu_core::engine::{Counters, Engine, EngineConfig};
+use chevet_sfu_core::engine::{CompanySettings, Counters, Engine, EngineConfig};
 use chevet_sfu_core::transport::Certificate;
 use chevet_sfu_io::WorkerId;
 use chevet_sfu_io::sim::{Link, Random, World};
@@ -51,6 +51,7 @@ impl Meeting {
                 certificate: certificate.clone(),
                 seed: seed + worker as u64,
                 ntp_epoch: 3_900_000_000 << 32,
+                company: CompanySettings::default(),
             };
             assert_eq!(world.add_engine(server(worker), Engine::new(config, start)), worker);
         }

@@ -3,10 +3,11 @@
 use chevet_house::{code, dependencies, files, root};
 
 /// Package manifest -> the packages of ours that it may depend on. Dependencies of tests are free.
-const PACKAGES: [(&str, &[&str]); 6] = [
+const PACKAGES: [(&str, &[&str]); 7] = [
     ("config/Cargo.toml", &[]),
     ("sfu/core/Cargo.toml", &[]),
     ("sfu/io/Cargo.toml", &["chevet-sfu-core"]),
+    ("bench/micro/Cargo.toml", &["chevet-sfu-core"]),
     ("control/Cargo.toml", &["chevet-sfu-io", "chevet-sfu-core"]),
     ("signalling/Cargo.toml", &["chevet-control", "chevet-sfu-io", "chevet-sfu-core"]),
     (

@@ -23,6 +23,7 @@ pub(super) struct Stale;
 
 impl Engine {
     pub fn on_command<T: Transmit>(&mut self, now: Instant, command: Command, tx: &mut T) {
+        self.forward_waiting(now, tx);
         if self.obey(now, command).is_err() {
             self.counters.drops.stale_command += 1;
         }
@@ -95,7 +96,10 @@ impl Engine {
             Command::Inspect { room, request, parts } => {
                 // An unknown room has an empty report: the asker waits for an answer.
                 let index = self.world.room_ids.get(&room).copied();
-                let report = index.map(|index| self.world.report(index, now)).unwrap_or_default();
+                let mut report = index.map(|index| self.world.report(index, now)).unwrap_or_default();
+                let (hold, reason) = self.company.decision();
+                report.video_hold_ms = hold.as_secs_f32() * 1000.0;
+                report.video_hold_reason = reason;
                 self.tell(Event::Report { request, parts, report });
             }
             Command::Remote { worker, command } => self.obey_remote(now, worker, *command)?,

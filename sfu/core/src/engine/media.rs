@@ -20,7 +20,7 @@ const HANDOVER: Duration = Duration::from_millis(60);
 
 impl Engine {
     pub(super) fn on_rtp(&mut self, now: Instant, path: Path, bytes: &mut [u8]) {
-        let Engine { world, paths, counters, arrived, to_relay, heard, events, .. } = self;
+        let Engine { world, paths, counters, arrived, waiting, to_relay, company, heard, events, .. } = self;
         let drops = &mut counters.drops;
         let Some(&index) = paths.get(&path) else {
             drops.unknown_address += 1;
@@ -153,11 +153,17 @@ impl Engine {
             }
             self.ticks.hasten(now);
         }
-        let accepted = Arrived { track: stream.track, layer: stream.layer, sequence: stored.sequence };
+        let packet = Arrived { track: stream.track, layer: stream.layer, sequence: stored.sequence };
         if !track.relays.is_empty() {
-            to_relay.push(accepted);
+            to_relay.push(packet);
         }
-        arrived.push(accepted);
+        match codec.kind() {
+            MediaKind::Audio => arrived.push(packet),
+            MediaKind::Video => {
+                waiting.push(packet);
+                company.wait(now);
+            }
+        }
     }
 
     /// After a batch: what its publishers are owed at once, NACKs and transport feedback.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::api::{Event, Path, TransportFailure};
+use crate::policy::company::Company;
 use crate::room::World;
 use crate::room::data::DataEvent;
 use crate::room::fanout::{Arrived, hand_over};
@@ -23,6 +24,7 @@ use crate::room::relay::Links;
 use crate::transport::{Certificate, Outbox, StunOutcome, TransportEvent};
 use crate::wire::{Kind, demux, stun};
 
+pub use crate::policy::company::CompanySettings;
 pub use crate::room::counters::{Counters, Drops};
 pub use crate::room::outbound::{MAX_DATAGRAM, Outbound, Run, Transmit};
 pub use crate::room::relay::Parcel;
@@ -50,6 +52,8 @@ pub struct EngineConfig {
     pub seed: u64,
     /// NTP time (RFC 5905 short of nothing: 32.32 seconds since 1900) at the instant given to `Engine::new`.
     pub ntp_epoch: u64,
+    /// When video packets wait for company.
+    pub company: CompanySettings,
 }
 
 pub struct Engine {
@@ -63,6 +67,7 @@ pub struct Engine {
     ufrags: HashMap<String, usize>,
     schedule: Schedule,
     ticks: ticks::Ticks,
+    company: Company,
     events: VecDeque<Event>,
     counters: Counters,
     links: Links,
@@ -74,8 +79,10 @@ pub struct Engine {
     // Buffers of the hot path, kept between batches.
     out: Outbound,
     outbox: Outbox,
+    /// Sound that arrived in this batch; video that waits for company.
     arrived: Vec<Arrived>,
-    /// Those of the batch that other workers want.
+    waiting: Vec<Arrived>,
+    /// Those of this batch that other workers want.
     to_relay: Vec<Arrived>,
     /// Peers with packets to seal; peers that media came from; peers whose data channels want a look.
     dirty: Vec<usize>,
@@ -130,6 +137,7 @@ impl Engine {
             ufrags: HashMap::new(),
             schedule: Schedule::default(),
             ticks: ticks::Ticks::new(now),
+            company: Company::new(now, config.company),
             events: VecDeque::new(),
             counters: Counters::default(),
             links: Links::default(),
@@ -139,6 +147,7 @@ impl Engine {
             outbox: Outbox::default(),
             arrived: Vec::new(),
             to_relay: Vec::new(),
+            waiting: Vec::new(),
             dirty: Vec::new(),
             heard: Vec::new(),
             stirred: Vec::new(),
@@ -190,12 +199,29 @@ impl Engine {
         }
     }
 
+    /// Forwards the sound, and the video if its time has come. Packets of one stream go side by side, and a packet that
+    /// overtook another on its way here goes behind it; sound comes last, because a shorter datagram can end a run.
     fn forward_arrived<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
-        for arrived in &self.arrived {
-            self.world.fan_out(arrived, &mut self.dirty);
+        if self.company.is_due(now) {
+            self.waiting.sort_unstable_by_key(|packet| (packet.track, packet.layer, packet.sequence));
+            for packet in &self.waiting {
+                self.world.fan_out(packet, &mut self.dirty);
+            }
+            self.waiting.clear();
+            self.company.left();
+        }
+        for packet in &self.arrived {
+            self.world.fan_out(packet, &mut self.dirty);
         }
         self.arrived.clear();
         self.flush_dirty(now, tx);
+    }
+
+    /// Lets go what waits, before a command changes what it refers to.
+    fn forward_waiting<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
+        if let Some(due) = self.company.due() {
+            self.forward_arrived(now.max(due), tx);
+        }
     }
 
     fn flush_dirty<T: Transmit>(&mut self, now: Instant, tx: &mut T) {

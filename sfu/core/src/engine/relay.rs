@@ -157,7 +157,7 @@ impl Engine {
     // ---- media from other workers
 
     fn on_relayed(&mut self, now: Instant, worker: u16, packet: &RelayedPacket, bytes: &[u8]) {
-        let Engine { world, counters, arrived, .. } = self;
+        let Engine { world, counters, arrived, waiting, company, .. } = self;
         let from = |track: &&mut Track| {
             track.id == packet.track && track.mirror.as_ref().is_some_and(|mirror| mirror.worker == worker)
         };
@@ -193,7 +193,14 @@ impl Engine {
             track.live = true;
             self.ticks.hasten(now);
         }
-        arrived.push(Arrived { track: slot, layer: packet.layer, sequence: stored.sequence });
+        let packet = Arrived { track: slot, layer: packet.layer, sequence: stored.sequence };
+        match codec.kind() {
+            MediaKind::Audio => arrived.push(packet),
+            MediaKind::Video => {
+                waiting.push(packet);
+                company.wait(now);
+            }
+        }
     }
 
     // ---- requests

@@ -40,8 +40,10 @@ impl Engine {
     /// When `on_deadline` wants to be called next. An idle engine sleeps.
     pub fn next_deadline(&self) -> Option<Instant> {
         let ticking = !self.world.tracks.is_empty() || !self.world.rooms.is_empty();
-        let times = [self.schedule.next(), ticking.then_some(self.ticks.next), self.links_retry];
-        times.into_iter().flatten().min()
+        [self.schedule.next(), self.company.due(), ticking.then_some(self.ticks.next), self.links_retry]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     pub fn on_deadline<T: Transmit>(&mut self, now: Instant, tx: &mut T) {
@@ -53,6 +55,9 @@ impl Engine {
             peer.scheduled = None;
             peer.transport.on_deadline(now, &mut self.outbox);
             self.stir(index);
+        }
+        if self.company.is_due(now) {
+            self.forward_arrived(now, tx);
         }
         if now >= self.ticks.next {
             self.tick(now, tx);
@@ -102,6 +107,7 @@ impl Engine {
     }
 
     fn step(&mut self, now: Instant) {
+        self.company.measure(now, self.counters.media_forwarded);
         let tracks: Vec<usize> = self.world.tracks.iter().map(|(index, _)| index).collect();
         for track in tracks {
             self.retarget(now, track);

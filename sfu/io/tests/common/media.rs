@@ -106,6 +106,11 @@ impl Source {
         self.transport_cc = Some(sequence);
     }
 
+    /// Packets so far, without repetitions.
+    pub fn sent(&self) -> u64 {
+        self.packets.into()
+    }
+
     pub fn next(&self) -> Instant {
         self.next
     }
