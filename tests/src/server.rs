@@ -98,6 +98,8 @@ impl Server {
                 ("CHEVET_RTC__UDP_PORT", "0"),
                 ("CHEVET_RTC__TCP_PORT", "0"),
                 ("CHEVET_RTC__WORKERS", "1"),
+                // Tests run side by side: their servers would all take the first core.
+                ("CHEVET_RTC__PIN_WORKERS", "false"),
                 ("CHEVET_LOGGING__LEVEL", "debug"),
             ])
             .env("CHEVET_SERVER__DATA_DIR", &data)

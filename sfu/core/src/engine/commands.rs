@@ -292,6 +292,7 @@ impl Engine {
                 member.downstream = None;
             }
         }
+        self.tell_flow(peer.member, 1);
         self.stirred.retain(|stirred| *stirred != index);
         self.counters.transports = self.world.peers.len() as u64;
     }

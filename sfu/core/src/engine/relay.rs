@@ -149,8 +149,10 @@ impl Engine {
         let Some(track) = self.world.tracks.get(index) else { return };
         let Some(clock) = track.clocks.get(usize::from(layer)) else { return };
         for relay in &track.relays {
-            let message = Message::Clock { track: track.id, slot: relay.slot, layer, clock };
-            self.links.to(relay.worker).send(message);
+            if !self.links.is_clogged(relay.worker) {
+                let message = Message::Clock { track: track.id, slot: relay.slot, layer, clock };
+                self.links.to(relay.worker).send(message);
+            }
         }
     }
 
@@ -213,7 +215,7 @@ impl Engine {
             self.answer_publisher(now, peer);
             return;
         };
-        if track.subscriptions.is_empty() {
+        if track.subscriptions.is_empty() || self.links.is_clogged(mirror.worker) {
             return;
         }
         for (layer, entry) in track.layers.iter_mut().enumerate() {
@@ -256,6 +258,7 @@ impl Engine {
             if let Some(mirror) = &track.mirror
                 && step
                 && !mirror.noted
+                && !self.links.is_clogged(mirror.worker)
             {
                 let interest = mirror.told;
                 let message = Message::Interest { track: track.id, slot: index as u32, interest };
@@ -269,7 +272,7 @@ impl Engine {
         for index in 0..members {
             let Some(member) = self.world.members.get(index) else { continue };
             match &member.remote {
-                Some(RemoteMember { worker, flow: None, .. }) => {
+                Some(RemoteMember { worker, flow: None, .. }) if !self.links.is_clogged(*worker) => {
                     self.links.to(*worker).send(Message::Attach { member: member.id, on: true });
                 }
                 Some(_) => {}

@@ -283,6 +283,11 @@ impl Links {
         self.links.get(&worker).map_or(0, |link| link.backlog_bytes)
     }
 
+    /// Messages wait for parcels: what will be said again anyway, or is of no use later, need not join them.
+    pub fn is_clogged(&self, worker: u16) -> bool {
+        self.links.get(&worker).is_some_and(|link| !link.backlog.is_empty())
+    }
+
     /// Gives out what may leave. True when something stays behind, or was refused.
     pub fn hand_out(&mut self, mut give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) -> bool {
         let mut left = false;
