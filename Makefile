@@ -110,3 +110,26 @@ bench-check: $(STAMPS)/test ## instructions per packet: fails where they grew by
 .PHONY: bench-baseline
 bench-baseline: $(STAMPS)/test ## accept the instructions per packet as they are now
 	$(MICRO) accept --dumps $(TARGET)/bench-micro
+
+# ---- the bench: see bench/README.md
+
+BENCH_TARGETS ?= chevet,janus,floor,floor-gso
+BENCH_SCENARIOS ?= fanout-200 meeting-8 audio-10x100 consultations-40 fanout-100 fanout-500 fanout-100-burst fanout-1000 \
+	consultations-busy join-storm data data-slow ramp
+BENCH_QUICK_SCENARIOS ?= fanout-200 meeting-8 audio-10x100
+BENCH_ROUNDS ?= 1
+# Anything else for the program: make bench BENCH_FLAGS='--pin off'
+BENCH_FLAGS ?=
+
+.PHONY: bench
+bench: bench-binaries ## all scenarios side by side with Janus and the floor, under 20 minutes; bench/out/report.html
+	$(TARGET)/release/chevet-bench run $(BENCH_SCENARIOS) --target $(BENCH_TARGETS) --rounds $(BENCH_ROUNDS) $(BENCH_FLAGS)
+
+.PHONY: bench-quick
+bench-quick: bench-binaries ## three scenarios side by side, under 5 minutes; bench/out/latest.json
+	$(TARGET)/release/chevet-bench run $(BENCH_QUICK_SCENARIOS) --target $(BENCH_TARGETS) --rounds $(BENCH_ROUNDS) $(BENCH_FLAGS)
+
+.PHONY: bench-binaries
+bench-binaries: $(STAMPS)/build
+	@$(MAKE) --no-print-directory $(STAMPS)/bench || echo "bench: something is missing, see above; targets that need it are not measured"
+	cargo build --locked --release -p chevet -p chevet-bench --bin chevet --bin chevet-bench

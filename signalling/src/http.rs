@@ -66,6 +66,11 @@ async fn cross_origin(request: Request, next: Next) -> Response {
 }
 
 type Parameters = Query<Vec<(String, String)>>;
+/// Most messages of clients fit.
+const READ_BUFFER: usize = 4 << 10;
+/// What gathers before it is written.
+const WRITE_BUFFER: usize = 8 << 10;
+
 type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 async fn connect_dual(
@@ -174,7 +179,12 @@ fn connect(
     let Ok(upgrade) = upgrade else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let upgrade = upgrade.max_message_size(MESSAGE_MAX).max_frame_size(MESSAGE_MAX);
+    let upgrade = upgrade
+        .max_message_size(MESSAGE_MAX)
+        .max_frame_size(MESSAGE_MAX)
+        // The library's own size is 128 KiB, cleared before each read and kept for as long as the client stays.
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER);
     let (claims, ask) = match read(door, protocol, headers, query) {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),

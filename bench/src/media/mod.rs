@@ -1,5 +1,17 @@
 //! What clients send, and how what arrives is judged.
 
+pub mod judge;
+pub mod source;
+
+mod frames;
+mod gaps;
+mod lines;
+mod opus;
+mod pictures;
+mod probe;
+mod random;
+mod stream;
+
 use std::time::Duration;
 
 use chevet_sfu_core::api::{Codec, Token};
@@ -51,7 +63,16 @@ pub struct Probe {
     pub source: u32,
     /// Encoding's position in [`StreamSpec::encodings`].
     pub encoding: u8,
-    /// Counts the packets of this encoding.
+    /// Temporal layer, 0 where there is one only.
+    pub layer: u8,
+    /// Not as it was sent first, but once more because of a NACK.
+    pub repeated: bool,
+    /// Position in its frame.
+    pub index: u16,
+    /// Packets of this temporal layer from the last key frame to this one, stopping at the highest number.
+    pub since_key: u16,
+    /// Counts the packets of this temporal layer of this encoding: what a server leaves out on purpose it leaves out by
+    /// layer.
     pub number: u64,
     /// When it should have been sent.
     pub due: u64,

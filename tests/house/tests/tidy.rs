@@ -45,7 +45,7 @@ fn paths_named_in_the_documents_exist() {
                 }
             }
             for name in line.split('`').skip(1).step_by(2) {
-                let built = ["target/", "data/", "web/dist", "tests/.venv", "tests/out"]
+                let built = ["target/", "data/", "web/dist", "tests/.venv", "tests/out", "bench/out"]
                     .iter()
                     .any(|b| name.starts_with(b));
                 let plain = !name.contains(|c: char| c.is_whitespace() || "*{}<>$(),:|".contains(c));
