@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::*;
-use chevet_sfu_core::engine::{Counters, Datagram, Engine, EngineConfig};
+use chevet_sfu_core::engine::{CompanySettings, Counters, Datagram, Engine, EngineConfig};
 use chevet_sfu_core::transport::Certificate;
 use chevet_sfu_core::transport::srtp::SrtpProfile;
 use chevet_sfu_core::wire::rtcp::{self, ReportBlock};
@@ -36,7 +36,12 @@ impl Rig {
         // A base to count from: nothing depends on what it is.
         let now = Instant::now();
         let certificate = Arc::new(Certificate::generate()?);
-        let config = EngineConfig { certificate, seed: 1, ntp_epoch: 3_900_000_000 << 32 };
+        let config = EngineConfig {
+            certificate,
+            seed: 1,
+            ntp_epoch: 3_900_000_000 << 32,
+            company: CompanySettings::default(),
+        };
         let mut engine = Engine::new(config, now);
         let mut wire = Wire::default();
         engine.on_command(now, Command::OpenRoom { room: ROOM }, &mut wire);
