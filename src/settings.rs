@@ -17,6 +17,8 @@ pub fn sfu(config: &Config) -> SfuConfig {
         udp_port: rtc.udp_port,
         tcp_port: rtc.tcp_port,
         advertise: rtc.advertise.clone(),
+        room_spread: usize::try_from(rtc.room_spread).unwrap_or(usize::MAX),
+        pin: rtc.pin_workers,
         company: CompanySettings { hold_max: rtc.hold_max, ..CompanySettings::default() },
         ..SfuConfig::default()
     }

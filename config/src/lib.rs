@@ -92,6 +92,9 @@ pub struct Rtc {
     pub advertise: Vec<IpAddr>,
     /// 0: one for each core.
     pub workers: u16,
+    /// Participants of one room on a worker before the room uses the next worker. 0: a room stays on one.
+    pub room_spread: u32,
+    pub pin_workers: bool,
     /// Zero: video packets never wait for company.
     pub hold_max: Duration,
 }
@@ -193,6 +196,8 @@ impl Default for Rtc {
             tcp_port: Some(7881),
             advertise: Vec::new(),
             workers: 0,
+            room_spread: 100,
+            pin_workers: true,
             hold_max: Duration::from_millis(5),
         }
     }
@@ -257,6 +262,8 @@ impl Config {
         visit.setting("tcp_port", &mut rtc.tcp_port);
         visit.setting("advertise", &mut rtc.advertise);
         visit.setting("workers", &mut rtc.workers);
+        visit.setting("room_spread", &mut rtc.room_spread);
+        visit.setting("pin_workers", &mut rtc.pin_workers);
         visit.setting("hold_max", &mut rtc.hold_max);
 
         visit.section("keys");

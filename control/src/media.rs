@@ -12,10 +12,13 @@ use api::{
 pub trait Media: Send + Sync {
     /// The least loaded worker.
     fn place_room(&self) -> WorkerId;
+    /// The worker for a new member of a room placed on `home`. All commands about the member go there.
+    fn place_member(&self, room: RoomId, home: WorkerId) -> WorkerId;
     /// What the answerer's description names; one certificate for the process.
     fn fingerprint(&self) -> Fingerprint;
     fn candidates(&self, worker: WorkerId) -> Vec<Candidate>;
-    /// Commands to one worker arrive in the order sent.
+    /// Commands to one worker arrive in the order sent. Those about a room go to its home, those about a member, with its
+    /// transports, tracks and subscriptions, to the member's worker.
     fn command(&self, worker: WorkerId, command: Command) -> Result<(), Overloaded>;
     fn load(&self) -> Vec<WorkerLoad>;
     /// Every worker runs.
@@ -25,6 +28,10 @@ pub trait Media: Send + Sync {
 impl Media for chevet_sfu_io::Sfu {
     fn place_room(&self) -> WorkerId {
         chevet_sfu_io::Sfu::place_room(self)
+    }
+
+    fn place_member(&self, room: RoomId, home: WorkerId) -> WorkerId {
+        chevet_sfu_io::Sfu::place_member(self, room, home)
     }
 
     fn fingerprint(&self) -> Fingerprint {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use livekit_protocol as proto;
 
 use crate::Control;
-use crate::media::api::{Candidate, Command, Fingerprint};
+use crate::media::api::{Candidate, Command, Fingerprint, RoomId};
 use crate::media::{Media, Overloaded, WorkerId, WorkerLoad};
 use crate::registry::{JoinOptions, Joined, Notice, Seat};
 use crate::settings::ControlConfig;
@@ -14,8 +14,12 @@ use crate::tokens::{Claims, VideoGrant};
 #[derive(Default)]
 pub struct Recorder {
     pub commands: Mutex<Vec<Command>>,
+    /// To whom each of them was given.
+    pub given_to: Mutex<Vec<WorkerId>>,
     pub full: std::sync::atomic::AtomicBool,
     pub load: Mutex<Vec<WorkerLoad>>,
+    /// Where new members go; None: to their room's home.
+    pub place: Mutex<Option<WorkerId>>,
 }
 
 impl Recorder {
@@ -35,6 +39,10 @@ impl Media for Recorder {
         WorkerId(0)
     }
 
+    fn place_member(&self, _room: RoomId, home: WorkerId) -> WorkerId {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(home)
+    }
+
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint([7; 32])
     }
@@ -43,11 +51,12 @@ impl Media for Recorder {
         Vec::new()
     }
 
-    fn command(&self, _worker: WorkerId, command: Command) -> Result<(), Overloaded> {
+    fn command(&self, worker: WorkerId, command: Command) -> Result<(), Overloaded> {
         if self.full.load(std::sync::atomic::Ordering::Relaxed) {
             return Err(Overloaded);
         }
         self.commands.lock().unwrap_or_else(PoisonError::into_inner).push(command);
+        self.given_to.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
         Ok(())
     }
 

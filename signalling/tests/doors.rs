@@ -9,7 +9,7 @@ use chevet_control::Control;
 use chevet_control::media::{Media, Overloaded, WorkerId, WorkerLoad};
 use chevet_control::settings::ControlConfig;
 use chevet_control::tokens::{Claims, VideoGrant};
-use chevet_sfu_io::api::{Candidate, Command, Event, Fingerprint};
+use chevet_sfu_io::api::{Candidate, Command, Event, Fingerprint, RoomId};
 use chevet_signalling::{ServerFacts, router};
 use futures_util::{SinkExt, StreamExt};
 use livekit_protocol as proto;
@@ -31,6 +31,9 @@ struct Deaf {
 impl Media for Deaf {
     fn place_room(&self) -> WorkerId {
         WorkerId(0)
+    }
+    fn place_member(&self, _: RoomId, home: WorkerId) -> WorkerId {
+        home
     }
     fn fingerprint(&self) -> Fingerprint {
         Fingerprint([3; 32])

@@ -46,6 +46,14 @@ pub fn token(room: &str, identity: &str, claims: &Claims) -> String {
     jsonwebtoken::encode(&Header::new(Algorithm::HS256), &body, &key).unwrap_or_default()
 }
 
+/// `TEST_SPREAD=2`: every room on so many workers, whose members take turns between them.
+fn spread() -> Vec<(&'static str, String)> {
+    match std::env::var("TEST_SPREAD") {
+        Ok(workers) => vec![("CHEVET_RTC__WORKERS", workers), ("CHEVET_RTC__ROOM_SPREAD", "1".to_owned())],
+        Err(_) => Vec::new(),
+    }
+}
+
 /// `CHEVET_BIN`, else what cargo built beside this test.
 fn binary() -> anyhow::Result<PathBuf> {
     let path = match std::env::var_os("CHEVET_BIN") {
@@ -90,9 +98,12 @@ impl Server {
                 ("CHEVET_RTC__UDP_PORT", "0"),
                 ("CHEVET_RTC__TCP_PORT", "0"),
                 ("CHEVET_RTC__WORKERS", "1"),
+                // Tests run side by side: their servers would all take the first core.
+                ("CHEVET_RTC__PIN_WORKERS", "false"),
                 ("CHEVET_LOGGING__LEVEL", "debug"),
             ])
             .env("CHEVET_SERVER__DATA_DIR", &data)
+            .envs(spread())
             .current_dir(&data)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)

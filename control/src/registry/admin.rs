@@ -9,9 +9,10 @@ use proto::leave_request::Action;
 use proto::{DisconnectReason, RoomEndReason};
 use tokio::sync::oneshot;
 
-use super::hub::{Hub, next_version};
+use super::hub::{Asked, Hub, next_version};
 use super::notice::Notice;
 use super::seat::Refused;
+use crate::media::WorkerId;
 use crate::media::api::{Command, MemberId, RoomReport};
 
 /// Remembered nonces of SendData calls, per room.
@@ -57,6 +58,7 @@ impl From<Refused> for ApiError {
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct MemberView {
     pub member: MemberId,
+    pub worker: WorkerId,
     pub sid: String,
     pub identity: String,
     pub state: &'static str,
@@ -257,9 +259,9 @@ impl Hub {
         let request = self.ids.next();
         let (sender, receiver) = oneshot::channel();
         self.media
-            .command(worker, Command::Inspect { room: id, request })
+            .command(worker, Command::Inspect { room: id, request, parts: 1 })
             .map_err(|_| ApiError::Unavailable("the media worker is overloaded"))?;
-        self.reports.insert(request, sender);
+        self.reports.insert(request, Asked { asker: sender, report: RoomReport::default(), parts: 0 });
         Ok(receiver)
     }
 
@@ -270,6 +272,7 @@ impl Hub {
             members
                 .map(|(member, state)| MemberView {
                     member,
+                    worker: state.worker,
                     sid: state.sid.to_string(),
                     identity: state.identity.to_string(),
                     state: state.info.state().as_str_name(),

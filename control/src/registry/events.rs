@@ -7,20 +7,14 @@ use livekit_protocol as proto;
 
 use super::hub::Hub;
 use super::notice::Notice;
-use crate::media::api::{Event, Grade, MemberId, QualityVerdict, RoomId, Speaker};
+use crate::media::api::{Event, Grade, MemberId, QualityVerdict, RoomId, RoomReport, Speaker};
 
 impl Hub {
     pub fn on_event(&mut self, now: Instant, event: Event) {
         let member = match &event {
             Event::Speakers { room, speakers } => return self.on_speakers(*room, speakers),
             Event::Quality { member, verdict } => return self.on_quality(*member, *verdict),
-            Event::Report { request, report } => {
-                if let Some(waiting) = self.reports.remove(request) {
-                    // The caller may have given up.
-                    let _ = waiting.send(report.clone());
-                }
-                return;
-            }
+            Event::Report { request, parts, report } => return self.on_report(*request, *parts, report),
             Event::TransportConnected { member, .. } | Event::TransportRecovered { member, .. } => {
                 if let Some(state) = self.members.get_mut(member) {
                     state.media_failed = None;
@@ -41,6 +35,26 @@ impl Hub {
             | Event::SlowReceiver { member, .. } => *member,
         };
         self.notify(member, Notice::Media(event));
+    }
+
+    /// Answers the asker once every worker has answered.
+    fn on_report(&mut self, request: u64, parts: u32, report: &RoomReport) {
+        let Some(asked) = self.reports.get_mut(&request) else { return };
+        // Of several workers the busiest is told.
+        if report.video_hold_ms >= asked.report.video_hold_ms {
+            asked.report.video_hold_ms = report.video_hold_ms;
+            asked.report.video_hold_reason = report.video_hold_reason;
+        }
+        asked.report.members.extend_from_slice(&report.members);
+        asked.report.tracks.extend_from_slice(&report.tracks);
+        asked.report.subscriptions.extend_from_slice(&report.subscriptions);
+        asked.parts = asked.parts.saturating_add(1);
+        if asked.parts >= parts
+            && let Some(asked) = self.reports.remove(&request)
+        {
+            // The caller may have given up.
+            let _ = asked.asker.send(asked.report);
+        }
     }
 
     /// Whose tracks this member receives.

@@ -39,6 +39,7 @@ pub(crate) struct Counts {
 
 pub(crate) struct RoomState {
     pub id: RoomId,
+    /// Its home. Members may be on others.
     pub worker: WorkerId,
     /// Without the counts: see [`Hub::room_info`].
     pub info: proto::Room,
@@ -59,6 +60,8 @@ pub(crate) struct RoomState {
 
 pub(crate) struct MemberState {
     pub room: Arc<str>,
+    /// Where its transports are.
+    pub worker: WorkerId,
     pub identity: Arc<str>,
     pub sid: Arc<str>,
     /// What the others see; the version rises with every change told.
@@ -94,6 +97,14 @@ impl MemberState {
     }
 }
 
+/// A report of a room that its workers make together.
+pub(crate) struct Asked {
+    pub asker: oneshot::Sender<RoomReport>,
+    /// What has come so far, of how many workers.
+    pub report: RoomReport,
+    pub parts: u32,
+}
+
 pub(crate) struct Hub {
     pub config: Arc<ControlConfig>,
     pub media: Arc<dyn Media>,
@@ -109,7 +120,7 @@ pub(crate) struct Hub {
     pub revoked: HashMap<(String, String), (u64, Instant)>,
     /// Commands that found a full queue; sent again in order on the next tick.
     pub deferred: VecDeque<(WorkerId, Command)>,
-    pub reports: HashMap<u64, oneshot::Sender<RoomReport>>,
+    pub reports: HashMap<u64, Asked>,
     /// Resets and health of each worker as last seen.
     pub workers: HashMap<WorkerId, (u64, bool)>,
     pub closing: bool,
@@ -301,7 +312,7 @@ impl Hub {
         for track in state.publications.iter().flat_map(|publication| &publication.media) {
             self.tracks.remove(&track.track);
         }
-        let worker = if let Some(room) = self.rooms.get_mut(&state.room) {
+        if let Some(room) = self.rooms.get_mut(&state.room) {
             room.members.retain(|&other| other != member);
             if room.identities.get(&state.identity) == Some(&member) {
                 room.identities.remove(&state.identity);
@@ -311,12 +322,7 @@ impl Hub {
             if room.members.is_empty() {
                 room.empty_since = now;
             }
-            Some(room.worker)
-        } else {
-            None
-        };
-        if let Some(worker) = worker {
-            self.command(worker, Command::RemoveMember { member });
+            self.command(state.worker, Command::RemoveMember { member });
         }
 
         let room_info = self.room_info_of(&state.room);

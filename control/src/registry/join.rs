@@ -159,7 +159,8 @@ impl Hub {
         let Some((room_name, room)) = self.rooms.get_key_value(name.as_str()) else {
             return Err(JoinError::Unavailable("the room is gone"));
         };
-        let (room_name, room_id, worker) = (room_name.clone(), room.id, room.worker);
+        let (room_name, room_id) = (room_name.clone(), room.id);
+        let worker = self.media.place_member(room_id, room.worker);
         let permission = info.permission.clone().unwrap_or_default();
         let config = MemberConfig {
             room: room_id,
@@ -178,6 +179,7 @@ impl Hub {
         claims.attributes = info.attributes.clone();
         let state = MemberState {
             room: room_name.clone(),
+            worker,
             identity: identity.clone(),
             sid: sid.clone(),
             info,

@@ -329,6 +329,73 @@ fn rooms_of_a_worker_that_lost_its_state_are_ended() {
 }
 
 #[test]
+fn a_member_on_another_worker_is_commanded_there_and_the_room_at_home() {
+    let (control, media) = control();
+    let _alice = join(&control, "r", "alice");
+    *media.place.lock().expect("no panic") = Some(WorkerId(1));
+    let bob = join(&control, "r", "bob").seat;
+    assert_eq!(bob.worker, WorkerId(1));
+    control.hub().set_permission(bob.member, proto::ParticipantPermission::default());
+    bob.leave(DisconnectReason::ClientInitiated);
+    control.hub().shut_down(Instant::now());
+    let commands = media.names();
+    let workers = media.given_to.lock().expect("no panic").iter().map(|worker| worker.0).collect::<Vec<_>>();
+    let seen: Vec<(&str, u16)> = commands.iter().map(String::as_str).zip(workers).collect();
+    let expected = [
+        ("OpenRoom", 0),
+        ("AddMember", 0),
+        ("AddMember", 1),
+        ("SetPermissions", 1),
+        ("RemoveMember", 1),
+        ("RemoveMember", 0),
+        ("CloseRoom", 0),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_room_ends_with_any_worker_that_has_members_of_it() {
+    let (control, media) = control();
+    let mut alice = join(&control, "r", "alice").seat;
+    let _carol = join(&control, "another", "carol");
+    *media.place.lock().expect("no panic") = Some(WorkerId(1));
+    let mut bob = join(&control, "r", "bob").seat;
+    for resets in [0, 1] {
+        *media.load.lock().expect("no panic") = vec![WorkerLoad {
+            worker: WorkerId(1),
+            healthy: true,
+            io: chevet_sfu_io::IoCounters { resets, ..Default::default() },
+            ..WorkerLoad::default()
+        }];
+        control.hub().tick(Instant::now());
+    }
+    assert_eq!(leaves(&mut alice), [DisconnectReason::MediaFailure]);
+    assert_eq!(leaves(&mut bob), [DisconnectReason::MediaFailure]);
+    assert_eq!(control.population(), (1, 1), "the other room goes on");
+}
+
+#[test]
+fn a_report_is_told_once_all_workers_of_the_room_have_answered() {
+    use crate::media::api::{Event, MemberReport, RoomReport};
+    let (control, _media) = control();
+    let _alice = join(&control, "r", "alice");
+    let mut asked = control.hub().inspect("r").expect("a room");
+    let request = *control.hub().reports.keys().next().expect("an open question");
+    for number in 1..=2 {
+        assert!(asked.try_recv().is_err());
+        let member = MemberReport {
+            member: crate::media::api::MemberId(number),
+            transports: Vec::new(),
+            quality: None,
+            data_queued_bytes: 0,
+        };
+        let report = RoomReport { members: vec![member], ..RoomReport::default() };
+        control.hub().on_event(Instant::now(), Event::Report { request, parts: 2, report });
+    }
+    assert_eq!(asked.try_recv().expect("the whole report").members.len(), 2);
+}
+
+#[test]
 fn data_from_the_server_has_no_sender_and_a_nonce_counts_once() {
     use prost::Message;
     let (control, media) = control();

@@ -21,7 +21,7 @@ impl Hub {
         self.tell_counts(now);
         self.end_empty_rooms(now);
         self.revoked.retain(|_, (_, forget)| *forget > now);
-        self.reports.retain(|_, waiting| !waiting.is_closed());
+        self.reports.retain(|_, asked| !asked.asker.is_closed());
     }
 
     /// A worker that was replaced after a panic has forgotten its rooms: their participants have to come again.
@@ -33,10 +33,12 @@ impl Hub {
             if load.io.resets == resets && (load.healthy || !healthy) {
                 continue;
             }
+            // The others in such a room have lost a part of it: they come again too.
+            let on_it = |member: &MemberId| self.members.get(member).is_some_and(|m| m.worker == load.worker);
             let lost: Vec<Arc<str>> = self
                 .rooms
                 .iter()
-                .filter(|(_, room)| room.worker == load.worker)
+                .filter(|(_, room)| room.worker == load.worker || room.members.iter().any(on_it))
                 .map(|(name, _)| name.clone())
                 .collect();
             for name in lost {

@@ -236,11 +236,9 @@ impl Hub {
         }
         state.info.permission = Some(permission.clone());
         state.claims.video.get_or_insert_with(VideoGrant::default).set_permission(&permission);
-        let room = state.room.clone();
-        if let Some(worker) = self.rooms.get(&room).map(|room| room.worker) {
-            let permissions = member_permissions(&permission);
-            self.command(worker, Command::SetPermissions { member, permissions });
-        }
+        let worker = state.worker;
+        let permissions = member_permissions(&permission);
+        self.command(worker, Command::SetPermissions { member, permissions });
         self.show(member);
         self.notify(member, Notice::PermissionChanged(permission));
     }

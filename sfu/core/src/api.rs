@@ -17,9 +17,9 @@ macro_rules! identifier {
     };
 }
 
-identifier!(/// A room; it lives on one worker.
+identifier!(/// A room; it lives on one worker, or on several.
     RoomId);
-identifier!(/// A participant of one room, from join to leave. A full reconnect makes a new one.
+identifier!(/// A participant of one room, from join to leave, on one worker. A full reconnect makes a new one.
     MemberId);
 identifier!(/// One peer connection: an ICE, DTLS, SRTP and SCTP endpoint. A member has one (protocol v1) or two (v0).
     TransportId);
@@ -413,10 +413,18 @@ pub enum Command {
         member: MemberId,
     },
 
-    /// Answered by `Event::Report` with the same number.
+    /// Answered by `Event::Report` with the same numbers.
     Inspect {
         room: RoomId,
         request: u64,
+        /// How many workers are asked.
+        parts: u32,
+    },
+
+    /// What another worker was told of a room that is open on this one too.
+    Remote {
+        worker: u16,
+        command: Box<Command>,
     },
 }
 
@@ -480,8 +488,10 @@ pub enum Event {
         sender: MemberId,
         streams: u32,
     },
+    /// One worker's share of a room; `parts` workers were asked.
     Report {
         request: u64,
+        parts: u32,
         report: RoomReport,
     },
 }
@@ -539,6 +549,7 @@ pub enum QualityReason {
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RoomReport {
     /// How long video packets wait for the next of their frame at present, and why; the same for all rooms of a worker.
+    /// Of several workers, on the busiest.
     pub video_hold_ms: f32,
     pub video_hold_reason: HoldReason,
     pub members: Vec<MemberReport>,

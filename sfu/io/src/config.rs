@@ -25,6 +25,10 @@ pub struct SfuConfig {
     pub commands_max: usize,
     /// Events that may wait for the reader.
     pub events_max: usize,
+    /// Members of one room that a worker takes before the next worker is used for it. 0 keeps every room on one worker.
+    pub room_spread: usize,
+    /// Each worker stays on a core of its own, if there are enough of them.
+    pub pin: bool,
     /// Segmentation offload (UDP_SEGMENT). The sender turns it off by itself where the kernel refuses it.
     pub segmentation_offload: bool,
     /// When video packets wait for the next ones of their frame.
@@ -42,6 +46,8 @@ impl Default for SfuConfig {
             tcp_connections_max: 1024,
             commands_max: 8192,
             events_max: 8192,
+            room_spread: 0,
+            pin: false,
             segmentation_offload: true,
             company: CompanySettings::default(),
         }

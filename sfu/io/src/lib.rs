@@ -18,6 +18,7 @@ mod load;
 mod sfu;
 pub mod sim;
 mod sockets;
+mod spread;
 mod sys;
 mod tcp;
 mod udp;

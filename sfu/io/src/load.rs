@@ -101,6 +101,8 @@ impl WorkerLoad {
             ("key_frame_requests_received", engine.key_frame_requests_received),
             ("transport_feedback_sent", engine.transport_feedback_sent),
             ("transport_feedback_received", engine.transport_feedback_received),
+            ("relayed_out", engine.relayed_out),
+            ("relayed_in", engine.relayed_in),
             ("data_messages_received", engine.data_messages_received),
             ("data_messages_sent", engine.data_messages_sent),
         ];

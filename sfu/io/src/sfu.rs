@@ -7,17 +7,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use chevet_sfu_core::api::{Candidate, CandidateProtocol, Command, Event, Fingerprint};
-use chevet_sfu_core::engine::{Engine, EngineConfig};
+use chevet_sfu_core::api::{Candidate, CandidateProtocol, Command, Event, Fingerprint, RoomId};
+use chevet_sfu_core::engine::{Engine, EngineConfig, Parcel};
 use chevet_sfu_core::transport::Certificate;
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::advertise;
 use crate::config::{Overloaded, SfuConfig, SfuError};
 use crate::events::EventQueue;
 use crate::load::{IoCounters, WorkerLoad};
 use crate::sockets::Sockets;
-use crate::sys::{Bell, MessageBatch, Poller};
+use crate::spread::Spread;
+use crate::sys::{self, Bell, MessageBatch, Poller};
 use crate::tcp::{self, Connections, Handover};
 use crate::udp::{self, UdpSender};
 use crate::ufrag::{WORKERS_MAX, WorkerId};
@@ -28,6 +29,9 @@ pub type Events = tokio::sync::mpsc::Receiver<Event>;
 
 /// ICE-TCP connections on their way from the worker that accepted them.
 const HANDOVERS_MAX: usize = 64;
+
+/// Parcels that may lie before one worker. The links bound what each sender has under way.
+const PARCELS_MAX: usize = 1024;
 
 /// From the NTP era's start to that of Unix, in seconds (RFC 5905 figure 4).
 const NTP_TO_UNIX_SECONDS: u64 = 2_208_988_800;
@@ -49,6 +53,15 @@ pub(crate) struct Workers {
     pub(crate) stopping: AtomicBool,
     commands_max: usize,
     doors: Vec<Door>,
+    /// How many members of one room a worker takes, and what every worker of a room has to know.
+    spread: Option<(usize, Mutex<Spread>)>,
+}
+
+/// From worker to worker, with the number of the sender.
+pub(crate) enum Post {
+    Full(u16, Parcel),
+    /// Opened, on its way back.
+    Empty(u16, Parcel),
 }
 
 /// The way into one worker.
@@ -56,6 +69,7 @@ struct Door {
     candidates: Vec<Candidate>,
     commands: Sender<Command>,
     arrivals: Sender<Handover>,
+    parcels: Sender<Post>,
     bell: Bell,
     running: AtomicBool,
     /// Opened less closed, as told by `command`.
@@ -63,7 +77,40 @@ struct Door {
     load: Mutex<WorkerLoad>,
 }
 
+impl Door {
+    /// The command comes back when the worker cannot take it.
+    fn give(&self, command: Command) -> Result<(), Command> {
+        let change = match command {
+            Command::OpenRoom { .. } => 1,
+            Command::CloseRoom { .. } => -1,
+            _ => 0,
+        };
+        self.commands.try_send(command).map_err(TrySendError::into_inner)?;
+        let count = |rooms: u64| Some(rooms.saturating_add_signed(change));
+        self.rooms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).ok();
+        self.bell.ring();
+        Ok(())
+    }
+}
+
 impl Workers {
+    /// What a full queue does not take is kept, and given before anything else that this worker gets.
+    fn give(&self, spread: &mut Spread, worker: WorkerId, command: Command) {
+        let Some(door) = self.door(worker).filter(|door| door.running.load(Ordering::Acquire)) else {
+            return;
+        };
+        let refused = if self.settle(spread, worker) { door.give(command) } else { Err(command) };
+        if let Err(command) = refused {
+            spread.owe(worker, command);
+        }
+    }
+
+    /// False when a worker still does not take what is kept for it.
+    fn settle(&self, spread: &mut Spread, worker: WorkerId) -> bool {
+        let Some(door) = self.door(worker) else { return true };
+        spread.settle(worker, |command| door.give(command))
+    }
+
     fn door(&self, worker: WorkerId) -> Option<&Door> {
         self.doors.get(usize::from(worker.0))
     }
@@ -84,6 +131,16 @@ impl Workers {
         let taken = door.arrivals.try_send(connection).is_ok();
         door.bell.ring();
         taken
+    }
+
+    /// Gives the post back when too much of it waits already. Does not ring.
+    pub(crate) fn post(&self, worker: u16, post: Post) -> Result<(), Post> {
+        let Some(door) = self.door(WorkerId(worker)) else { return Ok(()) };
+        match door.parcels.try_send(post) {
+            // Nobody reads any more: the worker has ended.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
+            Err(TrySendError::Full(post)) => Err(post),
+        }
     }
 
     pub(crate) fn publish(&self, load: WorkerLoad) {
@@ -131,12 +188,17 @@ impl Sfu {
         let workers = Arc::new(Workers {
             stopping: AtomicBool::new(false),
             commands_max: config.commands_max.max(1),
+            spread: (config.room_spread > 0 && opened.doors.len() > 1)
+                .then(|| (config.room_spread, Mutex::default())),
             doors: opened.doors,
         });
+        let cpus = if config.pin { sys::allowed_cpus() } else { Vec::new() };
+        let pinned = opened.insides.len() <= cpus.len();
         let shared = Shared { fingerprint, workers: Arc::clone(&workers), threads: Mutex::new(Vec::new()) };
         // From here on a failure drops `sfu`, which stops the threads that were started.
         let sfu = Sfu { shared: Arc::new(shared) };
-        for (index, (sockets, commands, arrivals)) in opened.insides.into_iter().enumerate() {
+        for (index, Inside { sockets, commands, arrivals, parcels }) in opened.insides.into_iter().enumerate()
+        {
             let id = WorkerId(index as u16);
             let parts = Parts {
                 id,
@@ -144,13 +206,20 @@ impl Sfu {
                 listener: opened.listener.clone(),
                 commands,
                 arrivals,
+                parcels,
                 events: EventQueue::new(sender.clone()),
                 workers: Arc::clone(&workers),
             };
             let (make, workers) = (make.clone(), Arc::clone(&workers));
+            let cpu = cpus.get(index).copied().filter(|_| pinned);
             let thread = thread::Builder::new().name(format!("media-{index}")).spawn(move || {
                 // Also when the thread ends by a panic of its own.
                 let _running = Running { workers, id };
+                if let Some(cpu) = cpu
+                    && !sys::pin_to(cpu)
+                {
+                    tracing::warn!(worker = id.0, cpu, "cannot pin the media worker to a core");
+                }
                 if let Err(error) = Worker::new(parts, make).run() {
                     tracing::error!(worker = id.0, %error, "media worker ended");
                 }
@@ -178,17 +247,35 @@ impl Sfu {
     /// The least loaded worker: by its CPU in steps of a tenth, then by its rooms. The room is counted when its
     /// `OpenRoom` command is given.
     pub fn place_room(&self) -> WorkerId {
-        let doors = self.shared.workers.doors.iter().enumerate();
-        let best = doors.min_by_key(|(_, door)| {
-            let busy = door.load.lock().unwrap_or_else(PoisonError::into_inner).busy;
-            (!door.running.load(Ordering::Acquire), (busy * 10.0) as u32, door.rooms.load(Ordering::Relaxed))
-        });
-        WorkerId(best.map_or(0, |(index, _)| index as u16))
+        self.by_load().first().copied().unwrap_or_default()
     }
 
-    /// Never blocks. Commands to one worker are taken in order. Commands that end something are still taken when others
-    /// are refused, so that an overload does not leave anything behind.
-    pub fn command(&self, worker: WorkerId, command: Command) -> Result<(), Overloaded> {
+    /// The worker for a new member of a room that was placed on `home`: another one when the members there are as many as
+    /// one worker shall have. The member is counted when its `AddMember` command is given; all commands about it go to
+    /// that worker.
+    pub fn place_member(&self, room: RoomId, home: WorkerId) -> WorkerId {
+        let Some((limit, spread)) = &self.shared.workers.spread else { return home };
+        let spread = spread.lock().unwrap_or_else(PoisonError::into_inner);
+        spread.place(room, home, *limit, || self.by_load())
+    }
+
+    fn by_load(&self) -> Vec<WorkerId> {
+        let doors = self.shared.workers.doors.iter().enumerate();
+        let mut workers: Vec<_> = doors
+            .map(|(index, door)| {
+                let busy = door.load.lock().unwrap_or_else(PoisonError::into_inner).busy;
+                let stopped = !door.running.load(Ordering::Acquire);
+                (stopped, (busy * 10.0) as u32, door.rooms.load(Ordering::Relaxed), WorkerId(index as u16))
+            })
+            .collect();
+        workers.sort_unstable();
+        workers.into_iter().map(|(.., worker)| worker).collect()
+    }
+
+    /// Never blocks for a worker. Commands to one worker are taken in order. Commands that end something are still taken
+    /// when others are refused, so that an overload does not leave anything behind. A command about a room that is open
+    /// on several workers reaches all whom it concerns.
+    pub fn command(&self, worker: WorkerId, mut command: Command) -> Result<(), Overloaded> {
         let workers = &self.shared.workers;
         let door = workers.door(worker).ok_or(Overloaded)?;
         if !door.running.load(Ordering::Acquire) || workers.stopping.load(Ordering::Acquire) {
@@ -207,23 +294,35 @@ impl Sfu {
         if !ends && door.commands.len() >= workers.commands_max {
             return Err(Overloaded);
         }
-        let change = match command {
-            Command::OpenRoom { .. } => 1,
-            Command::CloseRoom { .. } => -1,
-            _ => 0,
+        let Some((_, spread)) = &workers.spread else {
+            return door.give(command).map_err(|_| Overloaded);
         };
-        door.commands.try_send(command).map_err(|_| Overloaded)?;
-        door.rooms
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |rooms| {
-                Some(rooms.saturating_add_signed(change))
-            })
-            .ok();
-        door.bell.ring();
+        let mut spread = spread.lock().unwrap_or_else(PoisonError::into_inner);
+        if !workers.settle(&mut spread, worker) && !ends {
+            return Err(Overloaded);
+        }
+        if let Command::Inspect { room, parts, .. } = &mut command {
+            *parts = spread.workers_of(*room) as u32;
+        }
+        for told in spread.before(worker, &command) {
+            workers.give(&mut spread, worker, told);
+        }
+        let copies = spread.after(worker, &command);
+        workers.give(&mut spread, worker, command);
+        for (other, copy) in copies {
+            workers.give(&mut spread, other, copy);
+        }
         Ok(())
     }
 
     /// All workers, as of their last full second.
     pub fn load(&self) -> Vec<WorkerLoad> {
+        if let Some((_, spread)) = &self.shared.workers.spread {
+            let mut spread = spread.lock().unwrap_or_else(PoisonError::into_inner);
+            for worker in spread.owing() {
+                self.shared.workers.settle(&mut spread, worker);
+            }
+        }
         let doors = self.shared.workers.doors.iter();
         doors.map(|door| door.load.lock().unwrap_or_else(PoisonError::into_inner).clone()).collect()
     }
@@ -279,7 +378,15 @@ impl Drop for Running {
 struct Opened {
     listener: Option<Arc<TcpListener>>,
     doors: Vec<Door>,
-    insides: Vec<(Sockets, Receiver<Command>, Receiver<Handover>)>,
+    insides: Vec<Inside>,
+}
+
+/// What a worker's thread gets.
+struct Inside {
+    sockets: Sockets,
+    commands: Receiver<Command>,
+    arrivals: Receiver<Handover>,
+    parcels: Receiver<Post>,
 }
 
 fn open(config: &SfuConfig) -> Result<Opened, SfuError> {
@@ -315,11 +422,13 @@ fn open(config: &SfuConfig) -> Result<Opened, SfuError> {
         // Twice what is asked for: the second half is for commands that end something.
         let (commands, commands_in) = bounded(config.commands_max.max(1).saturating_mul(2));
         let (arrivals, arrivals_in) = bounded(HANDOVERS_MAX);
+        let (parcels, parcels_in) = bounded(if config.room_spread > 0 { PARCELS_MAX } else { 1 });
         let worker = WorkerId(index as u16);
         opened.doors.push(Door {
             candidates,
             commands,
             arrivals,
+            parcels,
             bell: Bell::new()?,
             running: AtomicBool::new(true),
             rooms: AtomicU64::new(0),
@@ -333,7 +442,12 @@ fn open(config: &SfuConfig) -> Result<Opened, SfuError> {
             connections: Connections::new(config.tcp_connections_max),
             counters: IoCounters::default(),
         };
-        opened.insides.push((sockets, commands_in, arrivals_in));
+        opened.insides.push(Inside {
+            sockets,
+            commands: commands_in,
+            arrivals: arrivals_in,
+            parcels: parcels_in,
+        });
     }
     Ok(opened)
 }

@@ -11,13 +11,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::{Command, Event, Path};
-use chevet_sfu_core::engine::{Counters, Datagram, Engine, Transmit};
+use chevet_sfu_core::engine::{Counters, Datagram, Engine, Parcel, Transmit};
 use crossbeam_channel::Receiver;
 
 use crate::census::Census;
 use crate::events::EventQueue;
 use crate::load::WorkerLoad;
-use crate::sfu::Workers;
+use crate::sfu::{Post, Workers};
 use crate::sockets::{Sockets, TOKEN_BELL, TOKEN_LISTENER, TOKEN_UDP, Token, connection_token, lobby_token};
 use crate::sys::{Interest, PollEvents, ReceiveBuffers, thread_cpu_time};
 use crate::tcp::{Handover, Lobby, Taken, frames};
@@ -28,6 +28,9 @@ const RECEIVE_CALLS_MAX: usize = 8;
 
 /// Commands of one turn.
 const COMMANDS_MAX: usize = 256;
+
+/// Parcels of other workers opened in one turn.
+const PARCELS_MAX: usize = 64;
 
 /// While events wait for their reader, this often they are offered again.
 const EVENT_RETRY: Duration = Duration::from_millis(10);
@@ -50,6 +53,11 @@ pub(crate) trait Machine {
     fn next_deadline(&self) -> Option<Instant>;
     fn poll_event(&mut self) -> Option<Event>;
     fn counters(&self) -> Counters;
+
+    /// Parcels for other workers.
+    fn poll_parcels(&mut self, _now: Instant, _give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) {}
+    fn on_parcels<T: Transmit>(&mut self, _now: Instant, _parcels: &mut [(u16, Parcel)], _tx: &mut T) {}
+    fn take_back(&mut self, _worker: u16, _parcel: Parcel) {}
 }
 
 impl Machine for Engine {
@@ -85,6 +93,18 @@ impl Machine for Engine {
     fn counters(&self) -> Counters {
         *Engine::counters(self)
     }
+
+    fn poll_parcels(&mut self, now: Instant, give: impl FnMut(u16, Parcel) -> Result<(), Parcel>) {
+        Engine::poll_parcels(self, now, give);
+    }
+
+    fn on_parcels<T: Transmit>(&mut self, now: Instant, parcels: &mut [(u16, Parcel)], tx: &mut T) {
+        Engine::on_parcels(self, now, parcels.iter_mut().map(|(from, parcel)| (*from, parcel)), tx);
+    }
+
+    fn take_back(&mut self, worker: u16, parcel: Parcel) {
+        Engine::take_back(self, worker, parcel);
+    }
 }
 
 /// What the thread starts with.
@@ -94,6 +114,7 @@ pub(crate) struct Parts {
     pub listener: Option<Arc<TcpListener>>,
     pub commands: Receiver<Command>,
     pub arrivals: Receiver<Handover>,
+    pub parcels: Receiver<Post>,
     pub events: EventQueue,
     pub workers: Arc<Workers>,
 }
@@ -111,6 +132,9 @@ pub(crate) struct Worker<M, F> {
     received: ReceiveBuffers,
     /// Bytes of one TCP read.
     scratch: Vec<u8>,
+    /// Parcels of other workers being opened, and those that could not be given back yet.
+    opened: Vec<(u16, Parcel)>,
+    empty: Vec<(u16, Parcel)>,
     next_second: Instant,
     last_second: Instant,
     last_cpu: Duration,
@@ -129,6 +153,8 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             listener_paused: false,
             received: ReceiveBuffers::new(),
             scratch: Vec::new(),
+            opened: Vec::new(),
+            empty: Vec::new(),
             next_second: now,
             last_second: now,
             last_cpu: thread_cpu_time(),
@@ -161,6 +187,7 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
                 }
             }
             self.take_messages(now);
+            self.take_parcels(now);
             self.tell_closed_paths(now);
             self.deadline();
             self.parts.events.flush(&mut self.parts.sockets.counters);
@@ -181,7 +208,8 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             until = until.min(now + EVENT_RETRY);
         }
         // More than one turn's worth of commands: the bell was answered already.
-        if !self.parts.commands.is_empty() || !self.parts.arrivals.is_empty() {
+        let Parts { commands, arrivals, parcels, .. } = &self.parts;
+        if !commands.is_empty() || !arrivals.is_empty() || !parcels.is_empty() {
             until = now;
         }
         until.saturating_duration_since(now)
@@ -196,6 +224,7 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
         let Some(machine) = &mut self.machine else { return };
         let (sockets, events) = (&mut self.parts.sockets, &mut self.parts.events);
         let (received, scratch) = (&mut self.received, &mut self.scratch);
+        let (id, workers) = (self.parts.id.0, &self.parts.workers);
         // What the closure can leave half done is the engine, which is dropped, and the sockets' bookkeeping, whose
         // every state is a good one.
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -203,6 +232,7 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             while let Some(event) = machine.poll_event() {
                 events.push(event, &mut sockets.counters);
             }
+            machine.poll_parcels(now, |worker, parcel| post(workers, worker, Post::Full(id, parcel)));
         }));
         if result.is_err() {
             self.reset(now);
@@ -283,6 +313,41 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
         }
         while let Ok(handover) = self.parts.arrivals.try_recv() {
             self.adopt(now, handover);
+        }
+    }
+
+    /// All that is there makes one batch, as datagrams do.
+    fn take_parcels(&mut self, now: Instant) {
+        if self.parts.parcels.is_empty() && self.empty.is_empty() {
+            return;
+        }
+        let mut opened = std::mem::take(&mut self.opened);
+        while opened.len() < PARCELS_MAX
+            && let Ok(post) = self.parts.parcels.try_recv()
+        {
+            match post {
+                Post::Full(from, parcel) => opened.push((from, parcel)),
+                Post::Empty(from, parcel) => {
+                    if let Some(machine) = &mut self.machine {
+                        machine.take_back(from, parcel);
+                    }
+                }
+            }
+        }
+        if !opened.is_empty() {
+            self.turn(now, |machine, sockets, _, _| machine.on_parcels(now, &mut opened, sockets));
+        }
+        self.empty.append(&mut opened);
+        self.opened = opened;
+        let (id, workers) = (self.parts.id.0, &self.parts.workers);
+        while let Some((from, parcel)) = self.empty.pop() {
+            // Nobody waits for it: no bell.
+            if let Err(Post::Empty(_, parcel) | Post::Full(_, parcel)) =
+                workers.post(from, Post::Empty(id, parcel))
+            {
+                self.empty.push((from, parcel));
+                break;
+            }
         }
     }
 
@@ -394,4 +459,13 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
         self.parts.events.flush(&mut self.parts.sockets.counters);
         self.second(now);
     }
+}
+
+/// A full parcel to another worker. Rings that it has not answered yet cost nothing.
+fn post(workers: &Workers, worker: u16, full: Post) -> Result<(), Parcel> {
+    let posted = workers.post(worker, full);
+    if let Some(bell) = workers.bell(WorkerId(worker)) {
+        bell.ring();
+    }
+    posted.map_err(|(Post::Full(_, parcel) | Post::Empty(_, parcel))| parcel)
 }

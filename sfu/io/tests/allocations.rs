@@ -21,23 +21,33 @@ const SUBSCRIBERS: u64 = 10;
 const WINDOW: Duration = Duration::from_secs(4);
 
 #[test]
-fn a_worker_forwards_without_allocating_for_each_packet() {
+fn workers_forward_and_relay_without_allocating_for_each_packet() {
+    forwards_without_allocating(1);
+    forwards_without_allocating(2);
+}
+
+fn forwards_without_allocating(workers: usize) {
     // Everything but the worker's thread: the clients live on this one.
     counting::exempt(true);
-    let worker = WorkerId(0);
+    let home = WorkerId(0);
     let config = SfuConfig {
-        workers: 1,
+        workers,
+        // Members in turn: half of the subscribers are not where the publisher is.
+        room_spread: 1,
         bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         udp_port: 0,
         tcp_port: None,
         ..SfuConfig::default()
     };
     let (sfu, mut events) = Sfu::start(config).unwrap();
-    let server = sfu.candidates(worker)[0].addr;
     let identity = Identity::new();
     let mut swarm = Swarm::new();
-    sfu.command(worker, open_room(RoomId(1))).unwrap();
+    sfu.command(home, open_room(RoomId(1))).unwrap();
+    let mut places = Vec::new();
     for number in 1..=SUBSCRIBERS + 1 {
+        let worker = sfu.place_member(RoomId(1), home);
+        let server = sfu.candidates(worker)[0].addr;
+        places.push(worker);
         let (client, commands) = join(Instant::now(), RoomId(1), number, &identity, server, worker, false);
         swarm.add(client);
         for command in commands {
@@ -58,10 +68,11 @@ fn a_worker_forwards_without_allocating_for_each_packet() {
         Source::audio(now, "0", AUDIO_SSRC + 16, 30),
         Source::video(now, "1", None, VIDEO_SSRC + 16, 1_500_000, false),
     ];
-    let commands =
-        publish(1).into_iter().chain((2..=SUBSCRIBERS + 1).flat_map(|number| subscribe(1, number)));
-    for command in commands {
-        sfu.command(worker, command).unwrap();
+    publish(1).into_iter().for_each(|command| sfu.command(places[0], command).unwrap());
+    for number in 2..=SUBSCRIBERS + 1 {
+        for command in subscribe(1, number) {
+            sfu.command(places[number as usize - 1], command).unwrap();
+        }
     }
     // Rings and tables reach their full size.
     swarm.run_for(Duration::from_secs(6));
@@ -79,5 +90,8 @@ fn a_worker_forwards_without_allocating_for_each_packet() {
     println!("{idle} allocations without media, {busy} while {packets} packets were forwarded");
     // The clients' reports, one a second from each, may take a handful each.
     assert!(busy < idle + packets / 20, "{busy} allocations for {packets} packets, {idle} without");
+    let relayed: u64 =
+        sfu.load().iter().map(|load| load.counters().find(|it| it.0 == "relayed_in").unwrap().1).sum();
+    assert_eq!(relayed > 1000, workers > 1, "{relayed} relayed");
     drop(sfu);
 }

@@ -5,7 +5,7 @@ mod common;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use chevet_sfu_core::api::{CandidateProtocol, Event, RoomId};
+use chevet_sfu_core::api::{CandidateProtocol, Command, Event, RoomId};
 use chevet_sfu_core::transport::srtp::SrtpProfile;
 use chevet_sfu_io::{Events, Sfu, SfuConfig, WorkerId};
 
@@ -28,13 +28,16 @@ struct Loopback {
 
 impl Loopback {
     fn start(offload: bool) -> Loopback {
+        Loopback::start_with(SfuConfig { segmentation_offload: offload, ..SfuConfig::default() })
+    }
+
+    fn start_with(config: SfuConfig) -> Loopback {
         let config = SfuConfig {
             workers: 2,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             udp_port: 0,
             tcp_port: Some(0),
-            segmentation_offload: offload,
-            ..SfuConfig::default()
+            ..config
         };
         let (sfu, events) = Sfu::start(config).unwrap();
         sfu.command(WORKER, open_room(ROOM)).unwrap();
@@ -130,6 +133,68 @@ fn media_arrives_by_udp_and_by_tcp() {
 #[test]
 fn media_arrives_without_segmentation_offload() {
     media_arrives(false);
+}
+
+#[test]
+fn a_room_on_two_pinned_workers_is_one_room() {
+    let mut test = Loopback::start_with(SfuConfig { room_spread: 1, pin: true, ..SfuConfig::default() });
+    let mut places = Vec::new();
+    for number in 1..=4 {
+        let worker = test.sfu.place_member(ROOM, WORKER);
+        let server = test.sfu.candidates(worker)[0].addr;
+        let (client, commands) = join(Instant::now(), ROOM, number, &test.identity, server, worker, true);
+        for command in commands {
+            test.sfu.command(worker, command).unwrap();
+        }
+        test.swarm.add(client);
+        places.push(worker);
+    }
+    assert_eq!(places.iter().map(|worker| worker.0).collect::<Vec<_>>(), [1, 0, 1, 0]);
+    test.all_connect();
+    for number in 1..=2 {
+        for command in publish(number) {
+            test.sfu.command(places[number as usize - 1], command).unwrap();
+        }
+        let now = Instant::now();
+        let video = Source::video(now, "1", None, VIDEO_SSRC + 16 * number as u32, 1_500_000, false);
+        let audio = Source::audio(now, "0", AUDIO_SSRC + 16 * number as u32, 30);
+        test.swarm.client(number as usize - 1).sources = vec![audio, video];
+    }
+    for (publisher, subscriber) in [(1, 2), (1, 3), (1, 4), (2, 1), (2, 3), (2, 4)] {
+        for command in subscribe(publisher, subscriber) {
+            test.sfu.command(places[subscriber as usize - 1], command).unwrap();
+        }
+    }
+    let wanted = [(1, 2), (1, 3), (1, 4), (2, 1), (2, 3), (2, 4)];
+    let arrived = test.swarm.run_until(Duration::from_secs(20), |swarm| {
+        wanted.iter().all(|&(publisher, subscriber)| {
+            let client = swarm.client(subscriber as usize - 1);
+            let [audio, video, _] = subscribed_ssrcs(publisher);
+            let packets = |ssrc| client.received.get(&ssrc).map_or(0, |received| received.packets);
+            packets(audio) >= 100 && packets(video) >= 300
+        })
+    });
+    assert!(arrived, "not everybody got everything");
+    test.sfu.command(WORKER, Command::Inspect { room: ROOM, request: 1, parts: 1 }).unwrap();
+    test.swarm.run_for(Duration::from_millis(1100));
+    let mut members = 0;
+    while let Ok(event) = test.events.try_recv() {
+        if let Event::Report { parts, report, .. } = event {
+            assert_eq!(parts, 2);
+            members += report.members.len();
+        }
+    }
+    assert_eq!(members, 4);
+    let counter = |load: &chevet_sfu_io::WorkerLoad, name: &str| {
+        load.counters().find(|counter| counter.0 == name).unwrap().1
+    };
+    for load in test.sfu.load() {
+        // Two subscribers there, one copy of each packet.
+        let (relayed, received) = (counter(&load, "relayed_out"), counter(&load, "media_received"));
+        assert!(relayed > 300 && relayed <= received, "{relayed} of {received}");
+        assert!(counter(&load, "relayed_in") > 300);
+        assert!(load.drops().all(|(cause, count)| cause != "relay_stray" || count < 50));
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub trait House {
     fn new_track(&mut self) -> TrackId;
     fn new_subscription(&mut self) -> SubscriptionId;
     fn new_data_track(&mut self) -> DataTrackId;
-    /// Unused in the process, with a user name fragment that names the room's worker.
+    /// Unused in the process, with a user name fragment that names the member's worker.
     fn new_credentials(&mut self) -> IceCredentials;
     fn new_track_sid(&mut self, kind: proto::TrackType, source: proto::TrackSource) -> String;
     fn new_data_track_sid(&mut self) -> String;

@@ -29,6 +29,12 @@ export function freePort() {
   })
 }
 
+/** TEST_SPREAD=2: every room on so many workers, whose members take turns between them. */
+function spread() {
+  const workers = process.env.TEST_SPREAD
+  return workers ? { CHEVET_RTC__WORKERS: workers, CHEVET_RTC__ROOM_SPREAD: '1' } : {}
+}
+
 /** Starts `chevet serve --dev` on ports of its own, waits until it is ready, and ends it when the test ends. */
 export async function startServer(t, { env = {}, flags = [] } = {}) {
   const port = await freePort()
@@ -43,6 +49,7 @@ export async function startServer(t, { env = {}, flags = [] } = {}) {
       CHEVET_SERVER__DATA_DIR: data,
       CHEVET_RTC__UDP_PORT: '0',
       CHEVET_RTC__TCP_PORT: String(await freePort()),
+      ...spread(),
       ...env,
     },
   })

@@ -25,6 +25,12 @@ def binary() -> str:
     return str(path.resolve())
 
 
+def spread() -> dict[str, str]:
+    """TEST_SPREAD=2: every room on so many workers, whose members take turns between them."""
+    workers = os.environ.get("TEST_SPREAD")
+    return {"CHEVET_RTC__WORKERS": workers, "CHEVET_RTC__ROOM_SPREAD": "1"} if workers else {}
+
+
 class Server:
     def __init__(self, name: str, env: dict[str, str] | None = None):
         OUT.mkdir(parents=True, exist_ok=True)
@@ -45,7 +51,7 @@ class Server:
             "CHEVET_RTC__UDP_PORT": "0",
             "CHEVET_RTC__TCP_PORT": "off",
             "CHEVET_LOGGING__LEVEL": "debug",
-        } | self.env
+        } | spread() | self.env
         before = self.log.stat().st_size
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

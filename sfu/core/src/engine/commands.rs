@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::engine::{Engine, Transmit};
 use crate::room::data::DataRouter;
+use crate::room::relay::Message;
 use crate::room::{Member, Peer, PeerMedia, Room, Subscription, Track};
 use crate::stream::{ArrivalRecorder, Egress, ExtensionIds};
 use crate::transport::Transport;
@@ -18,7 +19,7 @@ use crate::transport::Transport;
 const UFRAGS_MAX: usize = 4;
 
 /// The entry a command names is gone or never was.
-struct Stale;
+pub(super) struct Stale;
 
 impl Engine {
     pub fn on_command<T: Transmit>(&mut self, now: Instant, command: Command, tx: &mut T) {
@@ -29,7 +30,7 @@ impl Engine {
         self.settle(now, tx);
     }
 
-    fn obey(&mut self, now: Instant, command: Command) -> Result<(), Stale> {
+    pub(super) fn obey(&mut self, now: Instant, command: Command) -> Result<(), Stale> {
         match command {
             Command::OpenRoom { room } => self.open_room(room),
             Command::CloseRoom { room } => self.close_room(now, room)?,
@@ -92,20 +93,21 @@ impl Engine {
                 let index = self.member_index(member)?;
                 self.route(now, index, |router, _, _| router.unsubscribe_data_track(data_track, member));
             }
-            Command::Inspect { room, request } => {
+            Command::Inspect { room, request, parts } => {
                 // An unknown room has an empty report: the asker waits for an answer.
                 let index = self.world.room_ids.get(&room).copied();
                 let mut report = index.map(|index| self.world.report(index, now)).unwrap_or_default();
                 let (hold, reason) = self.company.decision();
                 report.video_hold_ms = hold.as_secs_f32() * 1000.0;
                 report.video_hold_reason = reason;
-                self.tell(Event::Report { request, report });
+                self.tell(Event::Report { request, parts, report });
             }
+            Command::Remote { worker, command } => self.obey_remote(now, worker, *command)?,
         }
         Ok(())
     }
 
-    fn member_index(&self, member: MemberId) -> Result<usize, Stale> {
+    pub(super) fn member_index(&self, member: MemberId) -> Result<usize, Stale> {
         self.world.member_ids.get(&member).copied().ok_or(Stale)
     }
 
@@ -142,21 +144,24 @@ impl Engine {
         if self.world.member_ids.contains_key(&id) {
             return Err(Stale);
         }
-        let index = self.world.members.insert(Member {
-            id,
-            room,
-            config,
-            peers: Vec::new(),
-            tracks: Vec::new(),
-            downstream: None,
-            quality: None,
-        });
+        self.insert_member(Member::new(id, room, config));
+        Ok(())
+    }
+
+    pub(super) fn insert_member(&mut self, member: Member) {
+        let (id, room) = (member.id, member.room);
+        let index = self.world.members.insert(member);
         self.world.member_ids.insert(id, index);
         if let Some(room) = self.world.rooms.get_mut(room) {
             room.members.push(index);
         }
-        self.counters.members = self.world.members.len() as u64;
-        Ok(())
+        self.count_members();
+    }
+
+    /// Those of this worker alone.
+    fn count_members(&mut self) {
+        let here = self.world.members.iter().filter(|(_, member)| member.remote.is_none());
+        self.counters.members = here.count() as u64;
     }
 
     fn remove_member(&mut self, now: Instant, member: MemberId) -> Result<(), Stale> {
@@ -167,6 +172,9 @@ impl Engine {
 
     fn drop_member(&mut self, now: Instant, index: usize) {
         let Some(member) = self.world.members.get(index) else { return };
+        if let Some(remote) = &member.remote {
+            self.links.to(remote.worker).send(Message::Attach { member: member.id, on: false });
+        }
         let (id, room, peers, tracks) = (member.id, member.room, member.peers.clone(), member.tracks.clone());
         self.route_room(now, room, |router, members, events| router.on_member_left(now, id, members, events));
         for track in tracks {
@@ -180,7 +188,7 @@ impl Engine {
         }
         self.world.member_ids.remove(&id);
         self.world.members.remove(index);
-        self.counters.members = self.world.members.len() as u64;
+        self.count_members();
     }
 
     fn open_transport(
@@ -211,6 +219,7 @@ impl Engine {
             paths: Vec::new(),
             connected: false,
             lost: false,
+            handed: 0,
         });
         self.world.transport_ids.insert(id, index);
         self.ufrags.insert(ufrag, index);
@@ -283,6 +292,7 @@ impl Engine {
                 member.downstream = None;
             }
         }
+        self.tell_flow(peer.member, 1);
         self.stirred.retain(|stirred| *stirred != index);
         self.counters.transports = self.world.peers.len() as u64;
     }
@@ -293,17 +303,28 @@ impl Engine {
         if self.world.track_ids.contains_key(&id) || config.encodings.is_empty() {
             return Err(Stale);
         }
-        let index = self.world.tracks.insert(Track::new(id, member, peer, config, now));
-        self.world.track_ids.insert(id, index);
+        let index = self.insert_track(Track::new(id, member, peer, config, now));
         if let Some(peer) = self.world.peers.get_mut(peer) {
             peer.tracks.push(index);
         }
+        self.count_tracks();
+        self.ticks.hasten(now);
+        Ok(())
+    }
+
+    pub(super) fn insert_track(&mut self, track: Track) -> usize {
+        let (id, member) = (track.id, track.member);
+        let index = self.world.tracks.insert(track);
+        self.world.track_ids.insert(id, index);
         if let Some(member) = self.world.members.get_mut(member) {
             member.tracks.push(index);
         }
-        self.counters.tracks = self.world.tracks.len() as u64;
-        self.ticks.hasten(now);
-        Ok(())
+        index
+    }
+
+    /// Those published on this worker.
+    fn count_tracks(&mut self) {
+        self.counters.tracks = self.world.tracks.len().saturating_sub(self.mirrors.len()) as u64;
     }
 
     fn set_muted(&mut self, now: Instant, id: TrackId, muted: bool) -> Result<(), Stale> {
@@ -319,7 +340,7 @@ impl Engine {
         Ok(())
     }
 
-    fn remove_track(&mut self, _now: Instant, index: usize) {
+    pub(super) fn remove_track(&mut self, _now: Instant, index: usize) {
         let Some(track) = self.world.tracks.get_mut(index) else { return };
         if let Some(member) = self.world.members.get(track.member) {
             let silent = track.loudness.silence(member.id);
@@ -330,6 +351,7 @@ impl Engine {
         for subscription in track.subscriptions.clone() {
             self.remove_subscription(subscription);
         }
+        self.forget_mirror(index);
         let track = self.world.tracks.remove(index);
         self.world.track_ids.remove(&track.id);
         if let Some(peer) = self.world.peers.get_mut(track.peer) {
@@ -340,7 +362,7 @@ impl Engine {
             member.tracks.retain(|known| *known != index);
         }
         self.arrived.retain(|arrived| arrived.track != index);
-        self.counters.tracks = self.world.tracks.len() as u64;
+        self.count_tracks();
     }
 
     fn subscribe(
@@ -375,11 +397,16 @@ impl Engine {
         peer.subscriptions.push(index);
         if !track.subscribed {
             track.subscribed = true;
-            if let Some(member) = self.world.members.get(track.member) {
+            // A track of another worker has its first subscriber there.
+            if track.mirror.is_none()
+                && let Some(member) = self.world.members.get(track.member)
+            {
                 self.events.push_back(Event::FirstSubscriber { track: track.id, member: member.id });
             }
         }
         self.counters.subscriptions = self.world.subscriptions.len() as u64;
+        // The other worker has to relay before it can be asked for a key frame.
+        self.mirror_changed(now, track_index);
         self.retarget_one(now, index);
         Ok(())
     }
@@ -405,6 +432,9 @@ impl Engine {
         self.world.subscription_ids.remove(&subscription.id);
         if let Some(track) = self.world.tracks.get_mut(subscription.track) {
             track.subscriptions.retain(|known| *known != index);
+            if track.subscriptions.is_empty() && track.mirror.is_some() {
+                self.tell_interest(subscription.track, None);
+            }
         }
         if let Some(peer) = self.world.peers.get_mut(subscription.peer) {
             peer.subscriptions.retain(|known| *known != index);

@@ -8,23 +8,29 @@ use slab::Slab;
 use crate::api::{Event, MemberId};
 use crate::engine::Engine;
 use crate::room::data::{DataEvent, DataPeers, DataRouter, View};
-use crate::room::{Member, Peer};
-use crate::transport::{Channel, NotSent};
+use crate::room::relay::{Links, Message};
+use crate::room::{Member, Peer, RemoteMember};
+use crate::transport::{Channel, MAX_MESSAGE_OUT, NotSent};
 
 /// The members of one room as its data router sees them.
 pub(super) struct Members<'a> {
     now: Instant,
     room: &'a [usize],
-    members: &'a Slab<Member>,
+    members: &'a mut Slab<Member>,
     member_ids: &'a std::collections::HashMap<MemberId, usize>,
     peers: &'a mut Slab<Peer>,
     /// Peers that got something to send, or may be read again.
     stirred: &'a mut Vec<usize>,
+    links: &'a mut Links,
 }
 
 impl Members<'_> {
     fn member(&self, id: MemberId) -> Option<&Member> {
         self.members.get(*self.member_ids.get(&id)?)
+    }
+
+    fn remote(&self, id: MemberId) -> Option<&RemoteMember> {
+        self.member(id)?.remote.as_ref()
     }
 
     fn downstream(&self, id: MemberId) -> Option<&Peer> {
@@ -51,17 +57,48 @@ impl DataPeers for Members<'_> {
     }
 
     fn is_open(&self, member: MemberId, channel: Channel) -> bool {
-        self.downstream(member).is_some_and(|peer| peer.transport.is_open(channel))
+        match self.remote(member) {
+            Some(remote) => remote.is_open(channel),
+            None => self.downstream(member).is_some_and(|peer| peer.transport.is_open(channel)),
+        }
     }
 
     fn buffered(&self, member: MemberId, channel: Channel) -> usize {
-        self.downstream(member).map_or(0, |peer| peer.transport.buffered(channel))
+        match self.remote(member) {
+            Some(remote) if channel == Channel::Reliable => remote.buffered() as usize,
+            // The member's own worker looks at its queue. Here only the way there counts.
+            Some(remote) => self.links.backlog_bytes(remote.worker),
+            None => self.downstream(member).map_or(0, |peer| peer.transport.buffered(channel)),
+        }
     }
 
-    fn send(&mut self, member: MemberId, channel: Channel, message: &Bytes) -> Result<(), NotSent> {
-        let index = self.member(member).and_then(|member| member.downstream).ok_or(NotSent::NotOpen)?;
+    fn taken(&self, member: MemberId) -> u64 {
+        match self.remote(member) {
+            Some(remote) => remote.flow.map_or(0, |flow| flow.taken),
+            None => self.downstream(member).map_or(0, |peer| {
+                peer.handed.saturating_sub(peer.transport.buffered(Channel::Reliable) as u64)
+            }),
+        }
+    }
+
+    fn send(&mut self, id: MemberId, channel: Channel, message: &Bytes) -> Result<(), NotSent> {
+        let index = *self.member_ids.get(&id).ok_or(NotSent::NotOpen)?;
+        let member = self.members.get_mut(index).ok_or(NotSent::NotOpen)?;
+        let len = message.len();
+        let reliable = if channel == Channel::Reliable { len as u64 } else { 0 };
+        if let Some(remote) = &mut member.remote {
+            if len > MAX_MESSAGE_OUT {
+                return Err(NotSent::TooLong);
+            }
+            remote.shipped += reliable;
+            let message = Message::Data { member: id, channel, message: message.clone() };
+            self.links.to(remote.worker).send(message);
+            return Ok(());
+        }
+        let index = member.downstream.ok_or(NotSent::NotOpen)?;
         let peer = self.peers.get_mut(index).ok_or(NotSent::NotOpen)?;
         peer.transport.send_message(channel, message)?;
+        peer.handed += reliable;
         if !self.stirred.contains(&index) {
             self.stirred.push(index);
         }
@@ -128,10 +165,11 @@ impl Engine {
         let mut members = Members {
             now,
             room: &room.members,
-            members: &world.members,
+            members: &mut world.members,
             member_ids: &world.member_ids,
             peers: &mut world.peers,
             stirred: &mut self.stirred,
+            links: &mut self.links,
         };
         let before = room.router.counters();
         work(&mut room.router, &mut members, &mut self.data_events);

@@ -66,7 +66,9 @@ impl Engine {
     fn on_rtcp_packet(&mut self, now: Instant, index: usize, packet: Rtcp<'_>) {
         match packet {
             Rtcp::SenderReport { ssrc, ntp, rtp, reports, .. } => {
-                self.world.on_sender_report(now, index, ssrc, ntp, rtp);
+                if let Some((track, layer)) = self.world.on_sender_report(now, index, ssrc, ntp, rtp) {
+                    self.relay_clock(track, layer);
+                }
                 reports.for_each(|block| self.on_report_block(now, index, &block));
             }
             Rtcp::ReceiverReport { reports, .. } => {
@@ -108,8 +110,8 @@ impl Engine {
         let layer = subscription.egress.current().or(subscription.target).unwrap_or(0);
         let Some(layer) = track.layers.get_mut(layer) else { return };
         layer.key_frames.want();
-        let publisher = track.peer;
-        self.answer_publisher(now, publisher);
+        let track = subscription.track;
+        self.answer_origin(now, track);
     }
 
     /// Sends the packets that the compound just read asked for again.
@@ -260,16 +262,20 @@ impl World {
         })
     }
 
-    fn on_sender_report(&mut self, now: Instant, peer: usize, ssrc: u32, ntp: u64, rtp: u32) {
-        let Some(bound) = self.peers.get(peer).and_then(|peer| peer.bound(ssrc)) else { return };
-        if bound.retransmission {
-            return;
-        }
-        let Some(track) = self.tracks.get_mut(bound.track) else { return };
+    /// Gives the track and the encoding that the report is of.
+    fn on_sender_report(
+        &mut self,
+        now: Instant,
+        peer: usize,
+        ssrc: u32,
+        ntp: u64,
+        rtp: u32,
+    ) -> Option<(usize, u8)> {
+        let bound = self.peers.get(peer)?.bound(ssrc).filter(|bound| !bound.retransmission)?;
+        let track = self.tracks.get_mut(bound.track)?;
         let layer = usize::from(bound.layer);
-        if let Some(ingress) = track.layers.get_mut(layer).and_then(|layer| layer.ingress.as_mut()) {
-            let clock = ingress.on_sender_report(now, ntp, rtp);
-            track.clocks.set(layer, Some(clock));
-        }
+        let ingress = track.layers.get_mut(layer)?.ingress.as_mut()?;
+        track.clocks.set(layer, Some(ingress.on_sender_report(now, ntp, rtp)));
+        Some((bound.track, bound.layer))
     }
 }

@@ -20,7 +20,7 @@ const HANDOVER: Duration = Duration::from_millis(60);
 
 impl Engine {
     pub(super) fn on_rtp(&mut self, now: Instant, path: Path, bytes: &mut [u8]) {
-        let Engine { world, paths, counters, arrived, waiting, company, heard, events, .. } = self;
+        let Engine { world, paths, counters, arrived, waiting, to_relay, company, heard, events, .. } = self;
         let drops = &mut counters.drops;
         let Some(&index) = paths.get(&path) else {
             drops.unknown_address += 1;
@@ -154,6 +154,9 @@ impl Engine {
             self.ticks.hasten(now);
         }
         let packet = Arrived { track: stream.track, layer: stream.layer, sequence: stored.sequence };
+        if !track.relays.is_empty() {
+            to_relay.push(packet);
+        }
         match codec.kind() {
             MediaKind::Audio => arrived.push(packet),
             MediaKind::Video => {

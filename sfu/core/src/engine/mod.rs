@@ -7,6 +7,7 @@ mod commands;
 mod data;
 mod feedback;
 mod media;
+mod relay;
 mod schedule;
 mod ticks;
 
@@ -19,12 +20,14 @@ use crate::policy::company::Company;
 use crate::room::World;
 use crate::room::data::DataEvent;
 use crate::room::fanout::{Arrived, Exit, hand_over};
+use crate::room::relay::Links;
 use crate::transport::{Certificate, Outbox, StunOutcome, TransportEvent};
 use crate::wire::{Kind, demux, stun};
 
 pub use crate::policy::company::CompanySettings;
 pub use crate::room::counters::{Counters, Drops};
 pub use crate::room::outbound::{MAX_DATAGRAM, Outbound, Run, Transmit};
+pub use crate::room::relay::Parcel;
 use schedule::Schedule;
 
 /// One datagram as the sockets received it; decrypted in place.
@@ -37,6 +40,8 @@ pub struct Datagram<'a> {
 const EVENTS_MAX: usize = 16_384;
 /// Addresses remembered of one peer; the oldest gives way. Browsers check a handful.
 const PATHS_MAX: usize = 32;
+/// Other workers hear of what waits for a member when that has changed by so many bytes, or every 100 ms.
+const FLOW_STEP: u64 = 32 * 1024;
 /// Passes of one look after the data channels of a batch: messages may open windows that let further messages out.
 const DATA_ROUNDS: usize = 4;
 
@@ -65,6 +70,11 @@ pub struct Engine {
     company: Company,
     events: VecDeque<Event>,
     counters: Counters,
+    links: Links,
+    /// Something waits for a link: when it is tried again.
+    links_retry: Option<Instant>,
+    /// Tracks of other workers that are shown here.
+    mirrors: Vec<usize>,
 
     // Buffers of the hot path, kept between batches.
     out: Outbound,
@@ -72,6 +82,8 @@ pub struct Engine {
     /// Sound that arrived in this batch; video that waits for company.
     arrived: Vec<Arrived>,
     waiting: Vec<Arrived>,
+    /// Those of this batch that other workers want.
+    to_relay: Vec<Arrived>,
     /// Peers with packets to seal; peers that media came from; peers whose data channels want a look.
     dirty: Vec<usize>,
     heard: Vec<usize>,
@@ -128,9 +140,13 @@ impl Engine {
             company: Company::new(now, config.company),
             events: VecDeque::new(),
             counters: Counters::default(),
+            links: Links::default(),
+            links_retry: None,
+            mirrors: Vec::new(),
             out: Outbound::default(),
             outbox: Outbox::default(),
             arrived: Vec::new(),
+            to_relay: Vec::new(),
             waiting: Vec::new(),
             dirty: Vec::new(),
             heard: Vec::new(),
@@ -167,6 +183,7 @@ impl Engine {
                 Kind::Other => self.counters.drops.unknown_protocol += 1,
             }
         }
+        self.relay_arrived();
         self.forward_arrived(now, tx);
         self.answer_heard(now);
         self.settle(now, tx);
@@ -284,6 +301,8 @@ impl Engine {
                 if let Some(peer) = self.world.peers.get_mut(index) {
                     peer.transport.flush(now, &mut self.outbox);
                     self.schedule.set(index, &mut peer.scheduled, peer.transport.next_deadline());
+                    let member = peer.member;
+                    self.tell_flow(member, FLOW_STEP);
                 }
             }
         }

@@ -40,7 +40,7 @@ impl Engine {
     /// When `on_deadline` wants to be called next. An idle engine sleeps.
     pub fn next_deadline(&self) -> Option<Instant> {
         let ticking = !self.world.tracks.is_empty() || !self.world.rooms.is_empty();
-        [self.schedule.next(), self.company.due(), ticking.then_some(self.ticks.next)]
+        [self.schedule.next(), self.company.due(), ticking.then_some(self.ticks.next), self.links_retry]
             .into_iter()
             .flatten()
             .min()
@@ -75,6 +75,7 @@ impl Engine {
                 self.report_to(now, index);
             }
         }
+        self.look_after_mirrors(now, step);
         if self.look_after_data(now, step) {
             next = earlier(next, Some(now + BUSY));
         }
@@ -206,9 +207,8 @@ impl Engine {
                 any = true;
             }
         }
-        let peer = track.peer;
         if any {
-            self.answer_publisher(now, peer);
+            self.answer_origin(now, index);
         }
     }
 
@@ -220,7 +220,7 @@ impl Engine {
         }
     }
 
-    fn update_wanted(&mut self, now: Instant, index: usize) {
+    pub(super) fn update_wanted(&mut self, now: Instant, index: usize) {
         let Some(track) = self.world.tracks.get_mut(index) else { return };
         if track.config.codec.kind() == MediaKind::Audio {
             return;
@@ -234,8 +234,13 @@ impl Engine {
             .filter(|subscription| subscription.settings.enabled)
             .filter_map(|subscription| states.get(layers::wanted(&states, &subscription.settings).0))
             .map(|state| state.quality)
+            .chain(track.relays.iter().filter_map(|relay| relay.quality))
             .max();
         self.ticks.states = states;
+        if track.mirror.is_some() {
+            self.tell_interest(index, maximum);
+            return;
+        }
         let announced = track.wanted.update(now, maximum);
         let Some(member) = self.world.members.get(track.member) else { return };
         if let Some(quality) = announced {

@@ -25,6 +25,9 @@ pub struct Counters {
     pub key_frame_requests_received: u64,
     pub transport_feedback_sent: u64,
     pub transport_feedback_received: u64,
+    /// Packets copied to another worker, and those that came from one.
+    pub relayed_out: u64,
+    pub relayed_in: u64,
     pub data_messages_received: u64,
     pub data_messages_sent: u64,
 
@@ -81,6 +84,10 @@ drops! {
     data_rejected,
     /// A data message for a receiver whose queue was full.
     data_overflow,
+    /// A packet for another worker that has too many waiting already.
+    relay_overflow,
+    /// From another worker, about something that is gone.
+    relay_stray,
     /// An event that nobody fetched in time.
     event_overflow,
     /// A command about something that does not exist (any more).

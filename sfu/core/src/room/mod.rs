@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use crate::api::{
-    Codec, Encoding, LayerReason, MediaSettings, MemberConfig, MemberId, PayloadType, QualityVerdict, RoomId,
-    SubscriptionConfig, SubscriptionId, SubscriptionSettings, Token, TrackConfig, TrackId, TransportId,
+    Codec, Encoding, LayerReason, MediaSettings, MemberConfig, MemberId, PayloadType, Quality,
+    QualityVerdict, RoomId, SubscriptionConfig, SubscriptionId, SubscriptionSettings, Token, TrackConfig,
+    TrackId, TransportId,
 };
 use crate::policy::key_frames::Throttle;
 use crate::policy::layers::EncodingState;
 use crate::policy::speakers::Loudness;
 use crate::policy::wanted::Wanted;
 use crate::stream::{ArrivalRecorder, Clocks, Egress, Forward, Ingress};
-use crate::transport::Transport;
+use crate::transport::{Channel, Transport};
 use crate::wire::rtp::ExtensionMap;
 
 pub mod counters;
@@ -24,9 +25,11 @@ pub mod envelope;
 
 pub mod fanout;
 pub mod outbound;
+pub mod relay;
 pub mod report;
 
 use data::DataRouter;
+use relay::{Flow, Interest};
 
 /// A peer may send this many RTP streams: 16 tracks of three encodings with their retransmissions would be 96, and
 /// nobody publishes so many.
@@ -66,6 +69,39 @@ pub struct Member {
     /// The peer by which data packets reach the member.
     pub downstream: Option<usize>,
     pub quality: Option<QualityVerdict>,
+    /// It is on another worker of the room.
+    pub remote: Option<RemoteMember>,
+    /// Other workers that send data to it.
+    pub watchers: Vec<Watcher>,
+}
+
+/// What is known here of a member on another worker.
+pub struct RemoteMember {
+    pub worker: u16,
+    /// As it was told last; None before that.
+    pub flow: Option<Flow>,
+    /// Reliable bytes sent there.
+    pub shipped: u64,
+}
+
+/// Another worker that sends data to a member here.
+pub struct Watcher {
+    pub worker: u16,
+    pub told: Flow,
+    /// Reliable bytes that came from there.
+    pub received: u64,
+}
+
+impl RemoteMember {
+    pub fn is_open(&self, channel: Channel) -> bool {
+        self.flow.is_some_and(|flow| flow.open.get(channel.index()) == Some(&true))
+    }
+
+    /// Reliable bytes that wait for it there, and those still on their way there.
+    pub fn buffered(&self) -> u64 {
+        let flow = self.flow.unwrap_or_default();
+        flow.buffered.saturating_add(self.shipped.saturating_sub(flow.received))
+    }
 }
 
 /// One peer connection and what it carries.
@@ -91,6 +127,8 @@ pub struct Peer {
     pub connected: bool,
     /// Nothing was heard of it for ten seconds.
     pub lost: bool,
+    /// Bytes of reliable data messages given to its transport so far.
+    pub handed: u64,
 }
 
 /// What `SetMedia` said, ready for look-up by index.
@@ -159,7 +197,33 @@ pub struct Track {
     pub clocks: Clocks,
     pub loudness: Loudness,
     pub wanted: Wanted,
+    /// Its publisher is on another worker: it arrives by relay, and there is no peer.
+    pub mirror: Option<Mirror>,
+    /// Other workers that get its packets.
+    pub relays: Vec<Relay>,
 }
+
+/// What a worker keeps of a track that is published on another one.
+pub struct Mirror {
+    pub worker: u16,
+    /// What the other worker was told last, and whether it has noted that.
+    pub told: Interest,
+    pub noted: bool,
+}
+
+/// A worker that shows a track of this one.
+pub struct Relay {
+    pub worker: u16,
+    /// The track's index there.
+    pub slot: u32,
+    /// The highest quality that anybody there wants.
+    pub quality: Option<Quality>,
+    /// Encodings of which packets were lost on the way there, by bit.
+    pub gaps: u32,
+}
+
+/// The peer of a mirrored track, which has none.
+pub const NO_PEER: usize = usize::MAX;
 
 pub struct Layer {
     pub encoding: Encoding,
@@ -182,6 +246,22 @@ pub struct Subscription {
     pub reason: LayerReason,
     /// Packets sent and lost, as of the last verdict on the connection.
     pub judged: (u64, u64),
+}
+
+impl Member {
+    pub fn new(id: MemberId, room: usize, config: MemberConfig) -> Member {
+        Member {
+            id,
+            room,
+            config,
+            peers: Vec::new(),
+            tracks: Vec::new(),
+            downstream: None,
+            quality: None,
+            remote: None,
+            watchers: Vec::new(),
+        }
+    }
 }
 
 impl Track {
@@ -210,6 +290,8 @@ impl Track {
             clocks: Clocks::new(clock_rate),
             loudness: Loudness::default(),
             wanted: Wanted::new(now),
+            mirror: None,
+            relays: Vec::new(),
         }
     }
 

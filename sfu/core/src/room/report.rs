@@ -13,7 +13,10 @@ impl World {
         let mut report = RoomReport::default();
         let Some(room) = self.rooms.get(room) else { return report };
         for &index in &room.members {
-            let Some(member) = self.members.get(index) else { continue };
+            // Members of other workers are in the reports of those.
+            let Some(member) = self.members.get(index).filter(|member| member.remote.is_none()) else {
+                continue;
+            };
             let peers = || member.peers.iter().filter_map(|&peer| self.peers.get(peer));
             report.members.push(MemberReport {
                 member: member.id,

@@ -224,6 +224,29 @@ impl Ingress {
         }
     }
 
+    /// A packet that another worker accepted, with what it saw in it. There the stream is repaired and reported on.
+    pub fn on_relayed(&mut self, meta: &PacketMeta, payload: &[u8], descriptor: &[u8]) -> Accepted {
+        let now = meta.arrival;
+        self.highest = self.highest.max(Some(meta.sequence));
+        self.bytes.add(now, u32::try_from(payload.len()).unwrap_or(u32::MAX));
+        self.last_packet = self.last_packet.max(Some(now));
+        let key_frame = meta.inspection.key_frame && meta.codec.kind() == MediaKind::Video;
+        if key_frame {
+            self.on_key_frame(now, meta.timestamp, meta.sequence);
+        }
+        if meta.inspection.frame_start {
+            let layer = usize::from(meta.inspection.temporal.unwrap_or(0));
+            if let Some(meter) = self.frames.get_mut(layer) {
+                meter.add(now, 1);
+            }
+        }
+        if self.ring.store(*meta, payload, descriptor) {
+            Accepted::Stored(Stored { sequence: meta.sequence, recovered: false, key_frame })
+        } else {
+            Accepted::TooOld
+        }
+    }
+
     fn on_key_frame(&mut self, now: Instant, timestamp: u32, sequence: u64) {
         self.nack.on_key_frame(sequence);
         // H.264 marks several packets of one key frame.

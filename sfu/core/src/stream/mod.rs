@@ -15,7 +15,7 @@ pub mod twcc;
 pub use clock::{Clocks, SenderClock};
 pub use egress::{Egress, ExtensionIds, Forward, ReceiverView, Resend, Written, pad};
 pub use ingress::{Accepted, Ingress};
-pub use ring::{PacketRing, StoredPacket};
+pub use ring::{PacketMeta, PacketRing, StoredPacket};
 pub use twcc::ArrivalRecorder;
 
 /// Encodings of one track. Simulcast has three.

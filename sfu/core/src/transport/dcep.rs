@@ -24,7 +24,7 @@ impl Channel {
         }
     }
 
-    pub(super) fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         match self {
             Channel::Reliable => 0,
             Channel::Lossy => 1,

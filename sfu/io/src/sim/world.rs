@@ -1,13 +1,15 @@
 //! Engines and peers that live on a [`Network`].
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use chevet_sfu_core::api::{Command, Event, Path};
-use chevet_sfu_core::engine::{Datagram, Engine};
+use chevet_sfu_core::engine::{Datagram, Engine, Parcel};
 
 use super::network::{Link, Network, NetworkCounters, Port};
+use crate::spread::Spread;
+use crate::ufrag::WorkerId;
 
 /// A client of the simulation: as little a thing as an engine, with one address.
 pub trait Peer {
@@ -34,6 +36,11 @@ pub struct World<P> {
     places: HashMap<SocketAddr, Place>,
     /// Datagrams that reach one engine within this time make one batch, as they would while a worker is busy.
     pub batching: Duration,
+    /// Parcels between the engines, which know each other by their numbers: sender and receiver.
+    parcels: VecDeque<(usize, usize, Parcel)>,
+    spread: Spread,
+    /// The engine with this number does not open what the others send it.
+    pub stalled: Option<usize>,
 }
 
 #[derive(Clone, Copy)]
@@ -52,6 +59,9 @@ impl<P: Peer> World<P> {
             peers: Vec::new(),
             places: HashMap::new(),
             batching: Duration::ZERO,
+            parcels: VecDeque::new(),
+            spread: Spread::default(),
+            stalled: None,
         }
     }
 
@@ -129,6 +139,52 @@ impl<P: Peer> World<P> {
             host.engine.on_command(now, command, &mut port);
             host.drain();
         }
+        self.exchange();
+    }
+
+    /// As [`crate::Sfu::command`] does it: the other engines hear what they have to know of a room they have members of.
+    pub fn tell(&mut self, engine: usize, mut command: Command) {
+        let worker = WorkerId(engine as u16);
+        if let Command::Inspect { room, parts, .. } = &mut command {
+            *parts = self.spread.workers_of(*room) as u32;
+        }
+        for told in self.spread.before(worker, &command) {
+            self.command(engine, told);
+        }
+        let copies = self.spread.after(worker, &command);
+        self.command(engine, command);
+        for (other, copy) in copies {
+            self.command(usize::from(other.0), copy);
+        }
+    }
+
+    /// Carries parcels between the engines until all have come to rest.
+    fn exchange(&mut self) {
+        let now = self.now;
+        for turn in 0.. {
+            assert!(turn < TURNS_AT_ONCE_MAX, "the engines do not come to rest");
+            for (from, host) in self.engines.iter_mut().enumerate() {
+                host.engine.poll_parcels(now, |to, parcel| {
+                    self.parcels.push_back((from, usize::from(to), parcel));
+                    Ok(())
+                });
+            }
+            let (waiting, ready): (VecDeque<_>, VecDeque<_>) =
+                self.parcels.drain(..).partition(|(_, to, _)| Some(*to) == self.stalled);
+            self.parcels = waiting;
+            if ready.is_empty() {
+                return;
+            }
+            for (from, to, mut parcel) in ready {
+                if let Some(host) = self.engines.get_mut(to) {
+                    let mut port = Port { network: &mut self.network, local: host.addr };
+                    let parcels = std::iter::once((from as u16, &mut parcel));
+                    host.engine.on_parcels(now, parcels, &mut port);
+                    host.drain();
+                }
+                self.host(from).engine.take_back(to as u16, parcel);
+            }
+        }
     }
 
     pub fn run_for(&mut self, time: Duration) {
@@ -205,6 +261,7 @@ impl<P: Peer> World<P> {
             }
             host.drain();
         }
+        self.exchange();
         for (addr, peer) in &mut self.peers {
             if peer.next_deadline().is_some_and(|deadline| deadline <= now) {
                 let mut port = Port { network: &mut self.network, local: *addr };

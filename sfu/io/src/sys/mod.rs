@@ -10,6 +10,6 @@ mod system;
 pub(crate) use datagrams::{Message, MessageBatch, ReceiveBuffers, SEND_BATCH_MAX};
 pub(crate) use poll::{Bell, Interest, PollEvents, Poller, wait_writable};
 pub(crate) use system::{
-    enable_receive_offload, grow_buffers, interface_addresses, let_routers_fragment, limit_unsent,
-    shrink_send_buffer, thread_cpu_time,
+    allowed_cpus, enable_receive_offload, grow_buffers, interface_addresses, let_routers_fragment,
+    limit_unsent, pin_to, shrink_send_buffer, thread_cpu_time,
 };

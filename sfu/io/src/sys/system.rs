@@ -86,6 +86,31 @@ pub(crate) fn thread_cpu_time() -> Duration {
     Duration::new(time.tv_sec.max(0) as u64, time.tv_nsec.clamp(0, 999_999_999) as u32)
 }
 
+/// The cores that this thread may run on.
+pub(crate) fn allowed_cpus() -> Vec<usize> {
+    // SAFETY: a set of bits, for which all zeros is the empty set.
+    let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
+    // SAFETY: the kernel writes at most the size of the set; 0 is the calling thread.
+    if unsafe { libc::sched_getaffinity(0, mem::size_of::<libc::cpu_set_t>(), &mut set) } < 0 {
+        return Vec::new();
+    }
+    // SAFETY: reads one bit of the set; the numbers stay below its size.
+    (0..libc::CPU_SETSIZE as usize).filter(|&cpu| unsafe { libc::CPU_ISSET(cpu, &set) }).collect()
+}
+
+/// The calling thread runs on this core only. False when the system does not allow it.
+pub(crate) fn pin_to(cpu: usize) -> bool {
+    if cpu >= libc::CPU_SETSIZE as usize {
+        return false;
+    }
+    // SAFETY: as above.
+    let mut set: libc::cpu_set_t = unsafe { mem::zeroed() };
+    // SAFETY: sets one bit of the set; the number was checked.
+    unsafe { libc::CPU_SET(cpu, &mut set) };
+    // SAFETY: the kernel reads the set during the call; 0 is the calling thread.
+    unsafe { libc::sched_setaffinity(0, mem::size_of::<libc::cpu_set_t>(), &set) == 0 }
+}
+
 /// Addresses of the interfaces that are up, loopback and link-local ones left out.
 pub(crate) fn interface_addresses() -> Vec<IpAddr> {
     let mut found = Vec::new();
@@ -132,6 +157,17 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert!(thread_cpu_time() > start);
+    }
+
+    #[test]
+    fn a_pinned_thread_may_run_on_its_core_only() {
+        let cpus = allowed_cpus();
+        assert!(!cpus.is_empty());
+        let last = *cpus.last().unwrap();
+        let seen = std::thread::spawn(move || (pin_to(last), allowed_cpus())).join().unwrap();
+        assert_eq!(seen, (true, vec![last]));
+        assert_eq!(allowed_cpus(), cpus, "only that thread");
+        assert!(!pin_to(usize::MAX));
     }
 
     #[test]

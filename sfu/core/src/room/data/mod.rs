@@ -7,6 +7,9 @@
 //! reliable packets to it are dropped and counted, and the senders go on. It is served again once its queue has fallen
 //! below the bound. A receiver that drains, however slowly, but at least 64 KiB within that time, is never cut off; it
 //! slows its senders down.
+//!
+//! **Rooms on several workers.** Each worker's router serves the senders there, whoever their receivers are. A receiver on
+//! another worker is one like any other: what waits for it includes what is still on its way to that worker.
 
 mod receiver;
 mod replay;
@@ -91,6 +94,8 @@ pub trait DataPeers {
     /// Of the member's downstream transport.
     fn is_open(&self, member: MemberId, channel: Channel) -> bool;
     fn buffered(&self, member: MemberId, channel: Channel) -> usize;
+    /// Bytes of reliable messages that the member has taken so far, whoever sent them.
+    fn taken(&self, member: MemberId) -> u64;
     fn send(&mut self, member: MemberId, channel: Channel, message: &Bytes) -> Result<(), NotSent>;
     /// [`crate::transport::Transport::hold_reliable`] of all transports of the member. After the end of a hold their
     /// messages must be polled again.
@@ -171,6 +176,10 @@ struct Outgoing<'a> {
 impl DataRouter {
     pub fn counters(&self) -> DataCounters {
         self.counters
+    }
+
+    pub fn limits(&self) -> &DataLimits {
+        &self.limits
     }
 
     #[cfg(test)]
@@ -454,7 +463,7 @@ impl DataRouter {
             && !cut
             && after >= self.limits.reliable_soft
         {
-            self.receivers.entry(member).or_default().note_over(now, after);
+            self.receivers.entry(member).or_default().note_over(now, members.taken(member));
             self.wait_for(from, member, members);
         }
         true
@@ -492,12 +501,7 @@ impl DataRouter {
         members: &mut impl DataPeers,
     ) {
         match members.send(member, channel, message) {
-            Ok(()) => {
-                count(&mut self.counters.forwarded);
-                if channel == Channel::Reliable {
-                    self.receivers.entry(member).or_default().note_handed(message.len());
-                }
-            }
+            Ok(()) => count(&mut self.counters.forwarded),
             Err(NotSent::TooLong) => count(&mut self.counters.dropped_too_long),
             Err(NotSent::NotOpen) => count(&mut self.counters.dropped_pending),
         }

@@ -11,8 +11,7 @@ use super::DataLimits;
 pub struct Receiver {
     /// Since when its queue has not been below the bound, or it has last made progress.
     over_since: Option<Instant>,
-    /// Bytes of reliable messages given to its transport so far, and how many of them it had taken at that time.
-    handed: u64,
+    /// Bytes of reliable messages that it had taken at that time.
     taken: u64,
     cut: bool,
     /// Waiting for its channel to open.
@@ -33,19 +32,14 @@ impl Receiver {
         self.over_since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
     }
 
-    pub fn note_handed(&mut self, bytes: usize) {
-        self.handed = self.handed.saturating_add(bytes as u64);
-    }
-
-    pub fn note_over(&mut self, now: Instant, buffered: usize) {
+    pub fn note_over(&mut self, now: Instant, taken: u64) {
         if self.over_since.is_none() {
             self.over_since = Some(now);
-            self.taken = self.handed.saturating_sub(buffered as u64);
+            self.taken = taken;
         }
     }
 
-    pub fn note_progress(&mut self, now: Instant, buffered: usize, enough: usize) {
-        let taken = self.handed.saturating_sub(buffered as u64);
+    pub fn note_progress(&mut self, now: Instant, taken: u64, enough: usize) {
         if taken.saturating_sub(self.taken) >= enough as u64 {
             self.taken = taken;
             self.over_since = Some(now);

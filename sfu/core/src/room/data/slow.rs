@@ -34,7 +34,7 @@ impl DataRouter {
         if receiver.is_cut() {
             return true;
         }
-        receiver.note_progress(now, buffered, self.limits.progress);
+        receiver.note_progress(now, members.taken(member), self.limits.progress);
         if receiver.over_for(now) >= self.limits.slow_after {
             self.cut_off(member, members, events);
             return true;

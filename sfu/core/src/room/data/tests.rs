@@ -21,6 +21,7 @@ struct Fake {
     link: Vec<(Channel, Bytes)>,
     /// What has reached the member.
     inbox: Vec<(Channel, Bytes)>,
+    taken: u64,
 }
 
 #[derive(Default)]
@@ -41,6 +42,7 @@ impl Fakes {
                 held: false,
                 link: Vec::new(),
                 inbox: Vec::new(),
+                taken: 0,
             })
             .collect();
         Fakes { members, holds: 0 }
@@ -59,6 +61,9 @@ impl Fakes {
             }
             bytes -= message.len();
             let arrived = member.link.remove(0);
+            if arrived.0 == Channel::Reliable {
+                member.taken += arrived.1.len() as u64;
+            }
             member.inbox.push(arrived);
         }
     }
@@ -93,6 +98,10 @@ impl DataPeers for Fakes {
         member.map_or(0, |member| {
             member.link.iter().filter(|(on, _)| *on == channel).map(|(_, message)| message.len()).sum()
         })
+    }
+
+    fn taken(&self, member: MemberId) -> u64 {
+        self.members.iter().find(|known| known.id == member).map_or(0, |member| member.taken)
     }
 
     fn send(&mut self, member: MemberId, channel: Channel, message: &Bytes) -> Result<(), NotSent> {
