@@ -9,6 +9,7 @@
     deny(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice, clippy::panic)
 )]
 
+pub mod accounts;
 pub mod audit;
 pub mod backup;
 pub mod clock;

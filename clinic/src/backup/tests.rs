@@ -9,7 +9,7 @@ use crate::testing::TestClinic;
 use crate::{Clinic, ClinicConfig, clock::Clock};
 
 async fn contact(store: &Store, n: i64) -> crate::ids::ConsultationId {
-    let at = Timestamp::from_second(1_764_000_000 + n).unwrap();
+    let at = crate::testing::afternoon() + jiff::SignedDuration::from_secs(n);
     let id = crate::ids::ConsultationId::new(at);
     let contact =
         Contact { consultation: id.clone(), mobile: Some(format!("+336123456{n:02}")), email: None };

@@ -26,15 +26,21 @@ pub const CORRELATION: HeaderName = HeaderName::from_static("x-correlation-id");
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     pub code: Code,
+    /// Apart, so that results stay small.
+    more: Box<More>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct More {
     /// Instead of the code's own text, when more can be said. In the language of the caller already.
-    pub detail: Option<String>,
-    pub errors: Vec<FieldError>,
-    pub allowed_transitions: Option<Vec<Trigger>>,
+    detail: Option<String>,
+    errors: Vec<FieldError>,
+    allowed_transitions: Option<Vec<Trigger>>,
     /// Of `capability-not-available`.
-    pub reason: Option<Missing>,
+    reason: Option<Missing>,
     /// Of `link-too-early`.
-    pub opens_at: Option<Timestamp>,
-    pub retry_after: Option<SignedDuration>,
+    opens_at: Option<Timestamp>,
+    retry_after: Option<SignedDuration>,
 }
 
 /// A field that was refused.
@@ -76,15 +82,7 @@ pub struct ProblemBody {
 
 impl Problem {
     pub fn new(code: Code) -> Problem {
-        Problem {
-            code,
-            detail: None,
-            errors: Vec::new(),
-            allowed_transitions: None,
-            reason: None,
-            opens_at: None,
-            retry_after: None,
-        }
+        Problem { code, more: Box::default() }
     }
 
     /// 422 for one field.
@@ -92,26 +90,56 @@ impl Problem {
         Problem::new(Code::ValidationFailed).and_field(pointer, code)
     }
 
+    /// One more field: JSON pointer and stable word.
     #[must_use]
     pub fn and_field(mut self, pointer: &str, code: &str) -> Problem {
-        self.errors.push(FieldError { pointer: pointer.to_owned(), code: code.to_owned(), message: None });
+        self.push_field(pointer, code);
         self
     }
 
+    pub fn push_field(&mut self, pointer: &str, code: &str) {
+        let field = FieldError { pointer: pointer.to_owned(), code: code.to_owned(), message: None };
+        self.more.errors.push(field);
+    }
+
+    /// The fields named so far.
+    pub fn fields(&self) -> &[FieldError] {
+        &self.more.errors
+    }
+
+    /// `detail` in place of the code's own text; never what somebody typed.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Problem {
-        self.detail = Some(detail.into());
+        self.more.detail = Some(detail.into());
         self
     }
 
     /// 403 `capability-not-available`.
     pub fn missing(reason: Missing) -> Problem {
-        Problem { reason: Some(reason), ..Problem::new(Code::CapabilityNotAvailable) }
+        let mut problem = Problem::new(Code::CapabilityNotAvailable);
+        problem.more.reason = Some(reason);
+        problem
     }
 
     /// 409 `invalid-transition`, with what would be allowed.
     pub fn transition(allowed: Vec<Trigger>) -> Problem {
-        Problem { allowed_transitions: Some(allowed), ..Problem::new(Code::InvalidTransition) }
+        let mut problem = Problem::new(Code::InvalidTransition);
+        problem.more.allowed_transitions = Some(allowed);
+        problem
+    }
+
+    /// 403 `link-too-early`.
+    pub fn too_early(opens_at: Timestamp) -> Problem {
+        let mut problem = Problem::new(Code::LinkTooEarly);
+        problem.more.opens_at = Some(opens_at);
+        problem
+    }
+
+    /// With `Retry-After`.
+    #[must_use]
+    pub fn retry_after(mut self, wait: SignedDuration) -> Problem {
+        self.more.retry_after = Some(wait);
+        self
     }
 
     fn body(&self, language: Language, instance: &str, corr_id: &str) -> ProblemBody {
@@ -121,12 +149,12 @@ impl Problem {
             title: text.to_owned(),
             status: self.code.status().as_u16(),
             code: self.code,
-            detail: self.detail.clone().unwrap_or_else(|| text.to_owned()),
+            detail: self.more.detail.clone().unwrap_or_else(|| text.to_owned()),
             instance: instance.to_owned(),
-            errors: self.errors.clone(),
-            allowed_transitions: self.allowed_transitions.clone(),
-            reason: self.reason,
-            opens_at: self.opens_at,
+            errors: self.more.errors.clone(),
+            allowed_transitions: self.more.allowed_transitions.clone(),
+            reason: self.more.reason,
+            opens_at: self.more.opens_at,
             corr_id: corr_id.to_owned(),
         }
     }
@@ -135,7 +163,7 @@ impl Problem {
         let body = serde_json::to_vec(&self.body(language, instance, corr_id)).unwrap_or_default();
         let kind = [(CONTENT_TYPE, "application/problem+json"), (CONTENT_LANGUAGE, language.as_str())];
         let mut response = (self.code.status(), kind, body).into_response();
-        if let Some(wait) = self.retry_after {
+        if let Some(wait) = self.more.retry_after {
             let seconds = wait.as_millis().div_euclid(1000).saturating_add(1);
             response
                 .headers_mut()
@@ -174,7 +202,7 @@ impl From<StoreError> for Problem {
 
 impl From<Exceeded> for Problem {
     fn from(exceeded: Exceeded) -> Problem {
-        Problem { retry_after: Some(exceeded.retry_after), ..Problem::new(Code::QuotaExceeded) }
+        Problem::new(Code::QuotaExceeded).retry_after(exceeded.retry_after)
     }
 }
 

@@ -52,7 +52,7 @@ impl Cookie {
         }
     }
 
-    fn find<'a>(self, headers: &'a HeaderMap, secure: bool) -> Option<&'a str> {
+    fn find(self, headers: &HeaderMap, secure: bool) -> Option<&str> {
         let name = self.name(secure);
         let pairs = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         pairs.flat_map(|value| value.split(';')).find_map(|pair| {

@@ -143,8 +143,11 @@ pub fn left(
     subject: &LookupHash,
     rate: Rate,
 ) -> Result<u32, StoreError> {
-    let full_at = tx.get::<Allowance>(format!("{what}/{}", subject.as_str()))?.map_or(now, |kept| kept.full_at);
-    Ok(rate.take(full_at.as_millisecond(), now.as_millisecond()).map_or(0, |(_, left)| left.saturating_add(1)))
+    let full_at =
+        tx.get::<Allowance>(format!("{what}/{}", subject.as_str()))?.map_or(now, |kept| kept.full_at);
+    Ok(rate
+        .take(full_at.as_millisecond(), now.as_millisecond())
+        .map_or(0, |(_, left)| left.saturating_add(1)))
 }
 
 /// Gives the whole allowance back, such as after a login that worked.

@@ -182,7 +182,10 @@ async fn a_purge_makes_records_unreadable_at_once_and_takes_the_key_off_the_disk
         .await
         .unwrap();
     let wrapped = store.shared().keyring.export().unwrap().remove(0).wrapped;
-    store.write(|tx| Ok::<_, StoreError>(tx.destroy_key(&key))).await.unwrap();
+    store.write(|tx| {
+            tx.destroy_key(&key);
+            Ok::<_, StoreError>(())
+        }).await.unwrap();
     assert_eq!(store.get::<Note>("a").map(|_| ()), Err(StoreError::Purged));
     assert_eq!(ids(&store.list::<Note>(&owner("x")).unwrap()), ["b"]);
     let again = Note { key: Some(key.clone()), ..note("c", "x", 3) };
@@ -369,6 +372,8 @@ async fn fields_that_were_added_take_their_default_and_fields_that_went_are_skip
     assert_eq!(store.get::<Note>("a").unwrap().unwrap().value.unique, None);
 }
 
+type Rows = BTreeMap<Vec<u8>, Vec<u8>>;
+
 #[derive(Clone, Debug)]
 enum Step {
     Put(u8, u8),
@@ -393,8 +398,8 @@ proptest! {
     fn the_store_behaves_as_a_map_and_a_copy_is_the_map_of_its_first_moment(steps in steps(), start in 0..30_usize) {
         let (_fixture, store) = Fixture::new();
         let mut model = BTreeMap::new();
-        let mut copy: Option<(Snapshot, BTreeMap<Vec<u8>, Vec<u8>>, BTreeMap<Vec<u8>, Vec<u8>>)> = None;
-        let all = |store: &Store| -> BTreeMap<Vec<u8>, Vec<u8>> {
+        let mut copy: Option<(Snapshot, Rows, Rows)> = None;
+        let all = |store: &Store| -> Rows {
             use std::ops::Bound::Unbounded;
             store.shared().engine.range((Unbounded, Unbounded), false, usize::MAX).unwrap().into_iter().collect()
         };
