@@ -363,6 +363,14 @@ async fn an_administrator_approves_and_refuses_and_nobody_else_sees_registration
     let (_, pending) = world.get(&mut admin, "/api/v1/registrations").await;
     assert_eq!(pending["items"].as_array().unwrap().len(), 2);
     assert_eq!(pending["items"][0]["number_used_elsewhere"], true);
+    for (query, pointer) in [("limit=0", "/limit"), ("cursor=%21", "/cursor")] {
+        let (status, problem) = world.get(&mut admin, &format!("/api/v1/registrations?{query}")).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(pointer))
+        );
+    }
+    assert_eq!(world.get(&mut admin, "/api/v1/registrations?limit=many").await.1["code"], "malformed");
     let decide = |email: &str| {
         let items = pending["items"].as_array().unwrap();
         let one = items.iter().find(|item| item["email"] == email).unwrap();

@@ -273,6 +273,19 @@ async fn a_store_opens_with_its_own_key_only() {
 }
 
 #[tokio::test]
+async fn a_store_that_another_has_open_is_refused_and_one_that_is_being_closed_is_waited_for() {
+    let (fixture, store) = Fixture::new();
+    let refused = Store::open(fixture.dir.path(), &fixture.key);
+    assert!(matches!(refused, Err(OpenError::Engine(_))), "{refused:?}");
+    let closing = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(store);
+    });
+    fixture.open();
+    closing.join().unwrap();
+}
+
+#[tokio::test]
 async fn a_record_moved_to_another_id_does_not_open() {
     let (_fixture, store) = Fixture::new();
     store.write(|tx| tx.insert(&note("a", "x", 1))).await.unwrap();
