@@ -40,12 +40,41 @@ pub enum Command {
         #[arg(long)]
         example: bool,
     },
+    /// Write a backup of the clinic's data, also while the server runs. The key file is not in it: keep it apart.
+    Backup {
+        #[command(flatten)]
+        settings: Settings,
+        /// The file to write. Refused if it exists.
+        #[arg(value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Make the clinic's data from a backup. Needs clinic.key in the data directory, and no data there yet.
+    Restore {
+        #[command(flatten)]
+        settings: Settings,
+        #[arg(value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// The audit trail of the clinic.
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
+    },
     /// Print an access token and a join link for one participant.
     Token {
         #[command(flatten)]
         settings: Settings,
         #[command(flatten)]
         request: TokenRequest,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Prove that no event was changed or removed, also while the server runs.
+    Verify {
+        #[command(flatten)]
+        settings: Settings,
     },
 }
 

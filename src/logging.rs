@@ -8,7 +8,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
 
 /// The parts of ours that log. Other crates are heard at `error` only: what they write may name addresses.
-const OURS: [&str; 5] = ["chevet", "chevet_control", "chevet_signalling", "chevet_sfu_core", "chevet_sfu_io"];
+const OURS: [&str; 6] =
+    ["chevet", "chevet_clinic", "chevet_control", "chevet_signalling", "chevet_sfu_core", "chevet_sfu_io"];
 
 pub fn start(logging: &Logging) {
     let level = match logging.level {

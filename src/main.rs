@@ -1,6 +1,7 @@
 //! The program: reads the settings, starts the media server, the control plane and the doors, stops them in order.
 
 mod cli;
+mod keep;
 mod links;
 mod logging;
 mod pages;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 use chevet_config::{EXAMPLE, Loaded, Sources, effective};
 use clap::Parser;
 
-use cli::{Cli, Command, Settings, TokenRequest};
+use cli::{Audit, Cli, Command, Settings, TokenRequest};
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -28,6 +29,13 @@ fn main() -> ExitCode {
             say(&effective(&loaded));
             warn(&loaded);
         }),
+        Command::Backup { settings, to } => load(&settings).and_then(|loaded| keep::backup(&loaded, &to)),
+        Command::Restore { settings, from } => {
+            load(&settings).and_then(|loaded| keep::restore(&loaded, &from))
+        }
+        Command::Audit { command: Audit::Verify { settings } } => {
+            load(&settings).and_then(|loaded| keep::verify(&loaded))
+        }
         Command::Token { settings, request } => load(&settings).and_then(|loaded| token(&loaded, &request)),
     };
     match result {

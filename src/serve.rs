@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Context;
+use chevet_clinic::Clinic;
+use chevet_clinic::clock::Clock;
 use chevet_config::{Config, Loaded};
 use chevet_control::Control;
 use chevet_control::serve::Server;
@@ -32,8 +34,19 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     let media = Arc::new(sfu.clone());
     let control = Control::start(settings::control(config, &keys, base.clone()), media, events)?;
     let facts = ServerFacts { node_id: chevet_control::sid::node(), development: config.dev };
-    let doors =
+    let mut doors =
         control.router().merge(chevet_signalling::router(control.clone(), facts)).merge(pages::router());
+    let clinic = match config.clinic.enabled {
+        true => {
+            let local = links::local_url(config, listening);
+            let settings = settings::clinic(config, &keys, base.clone(), local);
+            Some(Clinic::start(settings, Clock::system()).await.context("clinic")?)
+        }
+        false => None,
+    };
+    if let Some(clinic) = &clinic {
+        doors = doors.merge(clinic.router());
+    }
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
     let mut stopping = stop_signal(config.server.stop_timeout)?;
@@ -53,6 +66,9 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
         control.shut_down();
     };
     listener.run(&control, doors, stopped).await;
+    if let Some(clinic) = clinic {
+        clinic.stop().await;
+    }
     sfu.stop().await;
     tracing::info!("stopped");
     Ok(())

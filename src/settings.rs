@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
+use chevet_clinic::{Approval, ClinicConfig, ControlAccess};
 use chevet_config::{Config, Secret, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
@@ -96,6 +97,35 @@ pub fn control(config: &Config, keys: &BTreeMap<String, Secret>, public_url: Str
         },
         webhooks: (!webhooks.urls.is_empty()).then(|| WebhookConfig::new(webhooks.urls.clone(), signer)),
         ..ControlConfig::default()
+    }
+}
+
+/// `local`: where this machine reaches the server's own listener.
+pub fn clinic(
+    config: &Config,
+    keys: &BTreeMap<String, Secret>,
+    public_url: String,
+    local: String,
+) -> ClinicConfig {
+    let (key, secret) =
+        keys.iter().next().map(|(key, secret)| (key.as_str(), secret.expose())).unwrap_or_default();
+    let settings = &config.clinic;
+    ClinicConfig {
+        data_dir: config.server.data_dir.clone(),
+        public_url,
+        control: ControlAccess {
+            url: local,
+            key: key.to_owned(),
+            secret: chevet_clinic::crypto::Secret::new(secret),
+        },
+        approval: match settings.approval {
+            chevet_config::Approval::Auto => Approval::Auto,
+            chevet_config::Approval::Manual => Approval::Manual,
+            chevet_config::Approval::Psc => Approval::Psc,
+        },
+        accept_test_identifiers: settings.accept_test_identifiers,
+        organisation: settings.organisation.clone(),
+        administrators: settings.administrators.clone(),
     }
 }
 

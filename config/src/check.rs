@@ -93,6 +93,14 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
                 "a key of [keys], or empty",
             );
         }
+        for address in &config.clinic.administrators {
+            if address.split('@').count() != 2 || address.contains(char::is_whitespace) {
+                refuse("clinic.administrators", "holds what is no e-mail address", "e-mail addresses");
+            }
+        }
+        if config.clinic.organisation.trim().is_empty() {
+            refuse("clinic.organisation", "is empty", "a name");
+        }
         if config.limits.connections == 0 {
             refuse("limits.connections", "would let nobody in", "1 or more");
         }

@@ -47,6 +47,7 @@ pub struct Config {
     pub room: Room,
     pub limits: Limits,
     pub webhooks: Webhooks,
+    pub clinic: Clinic,
     pub logging: Logging,
     /// Started with `--dev`: short secrets are accepted and clients may ask for simulated failures.
     /// Set by the command line only, never by the file.
@@ -132,6 +133,28 @@ pub struct Webhooks {
     pub urls: Vec<String>,
     /// The key of `[keys]` that signs. Empty: the first one.
     pub api_key: String,
+}
+
+/// The teleconsultation itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clinic {
+    /// `false`: rooms and tokens only.
+    pub enabled: bool,
+    /// How messages and pages name whoever runs this server.
+    pub organisation: String,
+    pub approval: Approval,
+    /// E-mail addresses whose registration makes an administrator.
+    pub administrators: Vec<String>,
+    /// Takes professionals' numbers whose key is wrong: those of the authorities' test environments.
+    pub accept_test_identifiers: bool,
+}
+
+/// What makes a confirmed registration active.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approval {
+    Auto,
+    Manual,
+    Psc,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -230,6 +253,18 @@ impl Default for Limits {
     }
 }
 
+impl Default for Clinic {
+    fn default() -> Clinic {
+        Clinic {
+            enabled: true,
+            organisation: "Chevet".to_owned(),
+            approval: Approval::Manual,
+            administrators: Vec::new(),
+            accept_test_identifiers: false,
+        }
+    }
+}
+
 impl Default for Logging {
     fn default() -> Logging {
         Logging { level: Level::Info, format: Format::Text }
@@ -246,7 +281,7 @@ impl Config {
 
     /// The one list of settings, in the order of the file.
     fn visit(&mut self, visit: &mut impl Visit) {
-        let Config { server, rtc, keys, room, limits, webhooks, logging, dev: _ } = self;
+        let Config { server, rtc, keys, room, limits, webhooks, clinic, logging, dev: _ } = self;
 
         visit.section("server");
         visit.setting("bind", &mut server.bind);
@@ -289,6 +324,13 @@ impl Config {
         visit.section("webhooks");
         visit.setting("urls", &mut webhooks.urls);
         visit.setting("api_key", &mut webhooks.api_key);
+
+        visit.section("clinic");
+        visit.setting("enabled", &mut clinic.enabled);
+        visit.setting("organisation", &mut clinic.organisation);
+        visit.setting("approval", &mut clinic.approval);
+        visit.setting("administrators", &mut clinic.administrators);
+        visit.setting("accept_test_identifiers", &mut clinic.accept_test_identifiers);
 
         visit.section("logging");
         visit.setting("level", &mut logging.level);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use crate::units::{self, Size};
-use crate::{Format, Level, Tls};
+use crate::{Approval, Format, Level, Tls};
 
 /// A value that can stand in the file and in the environment.
 pub(crate) trait Setting: Sized {
@@ -239,6 +239,7 @@ words!(Level {
     "debug" => Level::Debug,
     "trace" => Level::Trace,
 });
+words!(Approval { "auto" => Approval::Auto, "manual" => Approval::Manual, "psc" => Approval::Psc });
 words!(Format { "text" => Format::Text, "json" => Format::Json });
 
 impl Level {

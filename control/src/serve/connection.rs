@@ -1,5 +1,6 @@
 //! One accepted connection.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -34,11 +35,14 @@ impl Connections {
         let (control, service, config) = (self.control.clone(), self.service.clone(), self.config.clone());
         let stopping = self.stopping.clone();
         let tls = self.tls.clone();
+        let peer = stream.peer_addr().ok();
         tokio::spawn(async move {
             match tls {
-                None => serve_http(control, service, &config, stopping, stream, slot).await,
+                None => serve_http(control, service, &config, stopping, stream, peer, slot).await,
                 Some(tls) => match tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => serve_http(control, service, &config, stopping, stream, slot).await,
+                    Ok(Ok(stream)) => {
+                        serve_http(control, service, &config, stopping, stream, peer, slot).await
+                    }
                     _ => control.metrics().connection("tls_failed"),
                 },
             }
@@ -52,12 +56,17 @@ async fn serve_http<S>(
     config: &ListenConfig,
     mut stopping: watch::Receiver<bool>,
     stream: S,
+    peer: Option<SocketAddr>,
     slot: OwnedSemaphorePermit,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = hyper::service::service_fn(move |request| {
+    let service = hyper::service::service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
         let service = service.clone();
+        // For rate limits of whoever answers; no log shows it.
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(axum::extract::ConnectInfo(peer));
+        }
         async move { Ok::<_, std::convert::Infallible>(service.call(request).await) }
     });
     let stream = Held::new(stream, config.write_patience, slot, stopping.clone());

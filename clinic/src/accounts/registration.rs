@@ -1,0 +1,606 @@
+//! Registration, confirmation of the address, approval.
+
+use axum::extract::State;
+use http::StatusCode;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::secrets::{self, MailedPurpose};
+use super::{TERMS_VERSION, slow};
+use crate::Clinic;
+use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
+use crate::crypto::{Purpose, password};
+use crate::http::authorize::{Action, Resource, authorize};
+use crate::http::problem::ProblemBody;
+use crate::http::{Code, Json, PageBody, PageQuery, Path, Peer, Problem, SignedIn};
+use crate::ids::AccountId;
+use crate::limits::{self, Rate};
+use crate::model::identifier::{PROFESSIONS, is_adeli, is_finess, is_rpps, is_siret, profession_of};
+use crate::model::people::{email, email_key, name};
+use crate::model::retention::{Kept, default_of};
+use crate::model::{
+    Account, AccountStatus, Defaults, IdType, Practice, Professional, Role, Sector, VerifiedBy, phone,
+};
+use crate::outbox::{Channel, Message, Post};
+use crate::settings::Approval;
+use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};
+
+/// Registrations from one address.
+const REGISTRATIONS: Rate = Rate::per_hour(20);
+/// Mails to one address, wanted by somebody who is not logged in.
+pub(super) const MAILS: Rate = Rate::per_hour(3);
+const INTERESTS_MAX: usize = 30;
+
+/// What a professional fills in.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRegistration {
+    /// `Dr`, `M.`, `Mme`; may be empty.
+    #[serde(default)]
+    title: String,
+    first_name: String,
+    exercise_name: String,
+    /// TRE_G15; see `/professions`.
+    profession_code: String,
+    /// TRE_R38.
+    #[serde(default)]
+    speciality_code: Option<String>,
+    /// 11 digits. This or `adeli`.
+    #[serde(default)]
+    rpps: Option<String>,
+    /// 9 characters.
+    #[serde(default)]
+    adeli: Option<String>,
+    email: String,
+    #[serde(default)]
+    mobile: Option<String>,
+    #[serde(default)]
+    practice: Practice,
+    #[serde(default)]
+    department: Option<String>,
+    /// `teleconsultation_domicile` opens the tool.
+    #[serde(default)]
+    interests: Vec<String>,
+    #[serde(default)]
+    sector: Option<Sector>,
+    /// 12 characters or more, not easily guessed. Absent: later, with the card.
+    #[serde(default)]
+    password: Option<String>,
+    /// The terms and the privacy notice.
+    accepts_terms: bool,
+    /// `fr` or `en`.
+    #[serde(default)]
+    locale: Option<String>,
+    /// IANA name; `Europe/Paris` unless given.
+    #[serde(default)]
+    time_zone: Option<String>,
+}
+
+/// The same whether or not the address has an account.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Registered {
+    /// `check_mail`.
+    status: &'static str,
+}
+
+const CHECK_MAIL: Registered = Registered { status: "check_mail" };
+
+/// Checked, and in normal form.
+struct Checked {
+    wanted: NewRegistration,
+    email: String,
+    mobile: Option<String>,
+    number: String,
+    id_type: IdType,
+}
+
+fn check(clinic: &Clinic, mut wanted: NewRegistration) -> Result<Checked, Problem> {
+    let mut wrong = Problem::new(Code::ValidationFailed);
+    let mut refuse = |holds: bool, pointer: &str, code: &str| {
+        if !holds {
+            wrong.push_field(pointer, code);
+        }
+    };
+    refuse(wanted.accepts_terms, "/accepts_terms", "required");
+    for (field, pointer) in
+        [(&mut wanted.first_name, "/first_name"), (&mut wanted.exercise_name, "/exercise_name")]
+    {
+        match name(field) {
+            Some(normal) => *field = normal,
+            None => refuse(false, pointer, "invalid-name"),
+        }
+    }
+    refuse(wanted.title.chars().count() <= 20, "/title", "too-long");
+    refuse(profession_of(&wanted.profession_code).is_some(), "/profession_code", "unknown");
+    let accept_test = clinic.config().accept_test_identifiers;
+    let (number, id_type) = match (&wanted.rpps, &wanted.adeli) {
+        (Some(rpps), None) => {
+            refuse(is_rpps(rpps, accept_test), "/rpps", "invalid-key");
+            (rpps.clone(), IdType::Rpps)
+        }
+        (None, Some(adeli)) => {
+            refuse(is_adeli(adeli), "/adeli", "invalid");
+            (adeli.clone(), IdType::Adeli)
+        }
+        _ => {
+            refuse(false, "/rpps", "one-of-rpps-and-adeli");
+            (String::new(), IdType::Rpps)
+        }
+    };
+    let address = email(&wanted.email);
+    refuse(address.is_some(), "/email", "invalid-email");
+    let mobile = wanted.mobile.as_deref().map(|typed| phone::mobile(typed, phone::NEIGHBOURS));
+    refuse(!matches!(mobile, Some(Err(_))), "/mobile", "invalid-mobile");
+    let practice = &wanted.practice;
+    refuse(practice.siret.as_deref().is_none_or(is_siret), "/practice/siret", "invalid-key");
+    refuse(practice.finess.as_deref().is_none_or(is_finess), "/practice/finess", "invalid");
+    let long = practice.name.chars().count() > 200 || practice.address.chars().count() > 500;
+    refuse(!long, "/practice", "too-long");
+    refuse(interests_are_words(&wanted.interests), "/interests", "invalid");
+    let zone = wanted.time_zone.as_deref().unwrap_or("Europe/Paris");
+    refuse(jiff::tz::TimeZone::get(zone).is_ok(), "/time_zone", "unknown");
+    refuse(matches!(wanted.locale.as_deref(), None | Some("fr" | "en")), "/locale", "unknown");
+    let short = [&wanted.speciality_code, &wanted.department];
+    refuse(
+        short.iter().all(|text| text.as_ref().is_none_or(|text| text.len() <= 20)),
+        "/department",
+        "too-long",
+    );
+    match (wrong.fields().is_empty(), address) {
+        (true, Some(email)) => {
+            let mobile = mobile.and_then(Result::ok);
+            Ok(Checked { wanted, email, mobile, number, id_type })
+        }
+        _ => Err(wrong),
+    }
+}
+
+pub(super) fn interests_are_words(interests: &[String]) -> bool {
+    let word = |text: &String| {
+        (1..=60).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    interests.len() <= INTERESTS_MAX && interests.iter().all(word)
+}
+
+/// 422 for a password that is too weak.
+pub(super) fn check_password(password: &str, about: &[&str]) -> Result<(), Problem> {
+    password::check(password, about).map_err(|weakness| {
+        Problem::field(
+            "/password",
+            match weakness {
+                password::Weakness::TooShort => "too-short",
+                password::Weakness::TooLong => "too-long",
+                password::Weakness::Guessable => "guessable",
+            },
+        )
+    })
+}
+
+/// Registers. The answer is the same whether or not the address is known; a mail goes there in both cases.
+#[utoipa::path(post, path = "/api/v1/registrations", tag = "registration", request_body = NewRegistration, responses(
+    (status = 202, description = "A mail was sent", body = Registered),
+    (status = 422, description = "Fields to correct", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 429, description = "Too often", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn register(
+    State(clinic): State<Clinic>,
+    peer: Peer,
+    Json(wanted): Json<NewRegistration>,
+) -> Result<(StatusCode, axum::Json<Registered>), Problem> {
+    let now = clinic.clock().now();
+    clinic.traffic().take(now, "registration", &peer.subject(), REGISTRATIONS)?;
+    let mut checked = check(&clinic, wanted)?;
+    let password = checked.wanted.password.take();
+    if let Some(password) = password.clone() {
+        let about =
+            [checked.email.clone(), checked.wanted.first_name.clone(), checked.wanted.exercise_name.clone()];
+        slow(move || check_password(&password, &about.each_ref().map(String::as_str))).await??;
+    }
+    // Hashed before anybody looks whether it is needed: the time taken tells nothing.
+    let password_hash = match password {
+        Some(password) => Some(slow(move || password::hash(&password)).await?),
+        None => None,
+    };
+    let email_hash = clinic.lookup().hash(Purpose::Email, &email_key(&checked.email));
+    clinic
+        .store()
+        .write(|tx| {
+            if limits::take(tx, now, "mail", &email_hash, MAILS)?.is_err() {
+                // Nothing is told, and nothing more is sent.
+                return Ok(());
+            }
+            match find(tx, &email_hash)? {
+                Some(account) if account.status != AccountStatus::Registered => {
+                    let message = mail(now, "registration-exists", &account);
+                    tx.post(&message)
+                }
+                // Never confirmed: whoever it was, the new one starts afresh.
+                Some(account) => {
+                    tx.delete::<Professional>(&account.id)?;
+                    secrets::revoke(tx, &account.value.id)?;
+                    tx.delete::<Account>(&account.id)?;
+                    create(&clinic, tx, now, checked, email_hash, password_hash)
+                }
+                None => create(&clinic, tx, now, checked, email_hash, password_hash),
+            }
+        })
+        .await?;
+    clinic.outbox().wake();
+    Ok((StatusCode::ACCEPTED, axum::Json(CHECK_MAIL)))
+}
+
+pub(super) fn find(
+    tx: &Tx<'_>,
+    email_hash: &crate::crypto::LookupHash,
+) -> Result<Option<Versioned<Account>>, StoreError> {
+    let query = Query::new("email", IndexKey::new().hash(email_hash)).limit(1);
+    Ok(tx.list::<Account>(&query)?.items.into_iter().next())
+}
+
+fn create(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    checked: Checked,
+    email_hash: crate::crypto::LookupHash,
+    password_hash: Option<String>,
+) -> Result<(), StoreError> {
+    let Checked { wanted, email, mobile, number, id_type } = checked;
+    let account = Account {
+        id: AccountId::new(now),
+        email,
+        email_hash,
+        email_verified_at: None,
+        password_hash,
+        totp_secret: None,
+        totp_last_step: 0,
+        totp_pending: None,
+        recovery_codes: Vec::new(),
+        status: AccountStatus::Registered,
+        roles: vec![Role::Professional],
+        locale: wanted.locale.unwrap_or_else(|| "fr".to_owned()),
+        time_zone: wanted.time_zone.unwrap_or_else(|| "Europe/Paris".to_owned()),
+        created_at: now,
+        last_login_at: None,
+        terms_version: Some(TERMS_VERSION.to_owned()),
+        failed_logins: 0,
+        locked_until: None,
+        session_epoch: 0,
+        works_for: Vec::new(),
+    };
+    let professional = Professional {
+        account_id: account.id.clone(),
+        title: wanted.title,
+        exercise_name: wanted.exercise_name,
+        first_name: wanted.first_name,
+        profession_code: wanted.profession_code,
+        speciality_code: wanted.speciality_code,
+        id_type,
+        national_number_hash: clinic.lookup().hash(Purpose::NationalId, &number),
+        national_number: number,
+        id_nat_ps: None,
+        id_verified_by: VerifiedBy::None,
+        mobile,
+        practice: wanted.practice,
+        department: wanted.department,
+        interests: wanted.interests,
+        sector: wanted.sector,
+        visible_signature: None,
+        payment_account_id: None,
+        defaults: Defaults::default(),
+        am_number: None,
+    };
+    tx.insert(&account)?;
+    tx.insert(&professional)?;
+    tx.audit(&Event::new(now, Audited::AccountRegistered).on(&account.id))?;
+    post_confirmation(clinic, tx, now, &account)
+}
+
+fn post_confirmation(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    account: &Account,
+) -> Result<(), StoreError> {
+    let secret = secrets::make(clinic, tx, MailedPurpose::ConfirmAddress, &account.id)?;
+    let mut message = mail(now, "registration-confirm", account);
+    // In the fragment: browsers send that part to no server, so it reaches no log.
+    message.data = serde_json::json!({
+        "link": format!("{}/inscription/confirmer#{}", clinic.config().public_url, secret.expose()),
+    });
+    tx.post(&message)
+}
+
+/// A mail to an account's address, without data.
+pub(super) fn mail(now: Timestamp, template: &str, account: &Account) -> Message {
+    Message {
+        destination: account.email.clone(),
+        locale: account.locale.clone(),
+        ..Message::new(now, Channel::Email, template, &account.id)
+    }
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MailedToken {
+    /// From the fragment of the mailed link. In the body and not in the path, so that it stands in no log.
+    token: String,
+}
+
+/// How far a registration has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Confirmed {
+    status: AccountStatus,
+}
+
+/// Confirms the address, by the secret of the mail. Once.
+#[utoipa::path(post, path = "/api/v1/registrations/confirm", tag = "registration", request_body = MailedToken, responses(
+    (status = 200, description = "Confirmed", body = Confirmed),
+    (status = 404, description = "Used, expired or never made", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn confirm(
+    State(clinic): State<Clinic>,
+    peer: Peer,
+    Json(MailedToken { token }): Json<MailedToken>,
+) -> Result<axum::Json<Confirmed>, Problem> {
+    let now = clinic.clock().now();
+    clinic.traffic().take(now, "mailed-secret", &peer.subject(), Rate::per_minute(20))?;
+    let status = clinic
+        .store()
+        .write(|tx| {
+            let id = secrets::redeem(&clinic, tx, MailedPurpose::ConfirmAddress, &token)?;
+            let id = id.ok_or(Problem::new(Code::LinkUnknown))?;
+            let mut account = tx.get::<Account>(&id)?.ok_or(Problem::new(Code::LinkUnknown))?;
+            if account.status != AccountStatus::Registered {
+                return Ok(account.status);
+            }
+            account.status = AccountStatus::EmailVerified;
+            account.email_verified_at = Some(now);
+            tx.audit(&Event::new(now, Audited::AccountEmailVerified).on(&id))?;
+            let key = email_key(&account.email);
+            let is_admin = clinic.config().administrators.iter().any(|admin| email_key(admin) == key);
+            if is_admin {
+                account.roles.push(Role::OrgAdmin);
+            }
+            if is_admin || clinic.config().approval == Approval::Auto {
+                activate(&clinic, tx, &mut account, ActorKind::System, None)?;
+            } else {
+                account.status = AccountStatus::PendingApproval;
+                tx.update(&mut account)?;
+                if clinic.config().approval == Approval::Manual {
+                    tell_administrators(&clinic, tx, now)?;
+                }
+            }
+            Ok::<_, Problem>(account.status)
+        })
+        .await?;
+    clinic.outbox().wake();
+    Ok(axum::Json(Confirmed { status }))
+}
+
+fn tell_administrators(clinic: &Clinic, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
+    for address in &clinic.config().administrators {
+        let hash = clinic.lookup().hash(Purpose::Email, &email_key(address));
+        if let Some(admin) = find(tx, &hash)? {
+            tx.post(&mail(now, "registration-pending", &admin))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes an account active and sends "Votre inscription est validée". For approval by an administrator, by itself, or by a
+/// first login that proves the number.
+pub fn activate(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    account: &mut Versioned<Account>,
+    by: ActorKind,
+    who: Option<String>,
+) -> Result<(), StoreError> {
+    let now = clinic.clock().now();
+    account.status = AccountStatus::Active;
+    tx.update(account)?;
+    tx.audit(&Event::new(now, Audited::AccountApproved).by(by, who).on(&account.value.id))?;
+    let mut message = mail(now, "registration-validated", account);
+    message.data = serde_json::json!({ "link": format!("{}/connexion", clinic.config().public_url) });
+    tx.post(&message)
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    pub(super) email: String,
+}
+
+/// Sends the confirmation mail again, if there is something to confirm. At most three an hour to one address.
+#[utoipa::path(post, path = "/api/v1/registrations/resend", tag = "registration", request_body = Address, responses(
+    (status = 202, description = "Sent, if the address waits for it", body = Registered),
+    (status = 422, description = "No address", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn resend(
+    State(clinic): State<Clinic>,
+    peer: Peer,
+    Json(Address { email: typed }): Json<Address>,
+) -> Result<(StatusCode, axum::Json<Registered>), Problem> {
+    let now = clinic.clock().now();
+    clinic.traffic().take(now, "registration", &peer.subject(), REGISTRATIONS)?;
+    let address = email(&typed).ok_or_else(|| Problem::field("/email", "invalid-email"))?;
+    let hash = clinic.lookup().hash(Purpose::Email, &email_key(&address));
+    clinic
+        .store()
+        .write(|tx| {
+            if limits::take(tx, now, "mail", &hash, MAILS)?.is_err() {
+                return Ok(());
+            }
+            match find(tx, &hash)?.filter(|account| account.status == AccountStatus::Registered) {
+                Some(account) => post_confirmation(&clinic, tx, now, &account),
+                None => Ok::<_, StoreError>(()),
+            }
+        })
+        .await?;
+    clinic.outbox().wake();
+    Ok((StatusCode::ACCEPTED, axum::Json(CHECK_MAIL)))
+}
+
+/// Erases registrations whose address was not confirmed in time. For a timer.
+pub fn sweep_unverified(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
+    let life = default_of(Kept::UnverifiedRegistration);
+    let oldest = now.saturating_sub(life).unwrap_or(Timestamp::MIN);
+    let query = Query::new("status", IndexKey::new().text("registered"));
+    let old = tx.list::<Account>(&query.until(IndexKey::new().time(oldest)).limit(500))?.items;
+    for account in &old {
+        secrets::revoke(tx, &account.value.id)?;
+        tx.delete::<Professional>(&account.id)?;
+        tx.delete::<Account>(&account.id)?;
+    }
+    Ok(old.len())
+}
+
+/// A registration, as an administrator judges it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Pending {
+    id: AccountId,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    title: String,
+    first_name: String,
+    exercise_name: String,
+    profession_code: String,
+    id_type: IdType,
+    national_number: String,
+    practice: Practice,
+    email: String,
+    /// Another account has the same number.
+    number_used_elsewhere: bool,
+}
+
+/// Whoever is no administrator does not learn what there would be to administer.
+fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
+    let actor = signed_in.actor(clinic.clock().now());
+    authorize(&actor, Action::Administer, &Resource::of_account(signed_in.id()), &None)
+        .map_err(|_| Problem::new(Code::NotFound))
+}
+
+/// The registrations that wait for an administrator.
+#[utoipa::path(get, path = "/api/v1/registrations", tag = "registration", params(PageQuery), security(("session" = [])),
+    responses(
+        (status = 200, description = "Oldest first", body = PageBody<Pending>),
+        (status = 401, description = "Not logged in", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn list(
+    State(clinic): State<Clinic>,
+    signed_in: SignedIn,
+    crate::http::Query(page): crate::http::Query<PageQuery>,
+) -> Result<axum::Json<PageBody<Pending>>, Problem> {
+    require_admin(&clinic, &signed_in)?;
+    let query = page.apply(Query::new("status", IndexKey::new().text("pending_approval")))?;
+    let found = clinic.store().list::<Account>(&query)?;
+    let mut items = Vec::new();
+    for account in found.items {
+        let Some(professional) = clinic.store().get::<Professional>(&account.id)? else { continue };
+        let professional = professional.value;
+        let same = IndexKey::new().hash(&professional.national_number_hash);
+        let others = clinic.store().list::<Professional>(&Query::new("national_number", same).limit(2))?;
+        items.push(Pending {
+            id: account.value.id,
+            created_at: account.value.created_at,
+            title: professional.title,
+            first_name: professional.first_name,
+            exercise_name: professional.exercise_name,
+            profession_code: professional.profession_code,
+            id_type: professional.id_type,
+            national_number: professional.national_number,
+            practice: professional.practice,
+            email: account.value.email,
+            number_used_elsewhere: others.items.len() > 1,
+        });
+    }
+    Ok(axum::Json(PageBody::new(items, found.next.as_ref())))
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    approve: bool,
+    /// Mailed with a refusal; at most 500 characters.
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Approves or refuses a registration. Either is mailed.
+#[utoipa::path(post, path = "/api/v1/registrations/{id}/decision", tag = "registration", request_body = Decision,
+    params(("id" = String, Path, description = "The account")), security(("session" = [])), responses(
+        (status = 200, description = "Decided", body = Confirmed),
+        (status = 404, description = "No such registration, or not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 409, description = "Decided already", body = ProblemBody, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn decide(
+    State(clinic): State<Clinic>,
+    signed_in: SignedIn,
+    Path(id): Path<String>,
+    Json(decision): Json<Decision>,
+) -> Result<axum::Json<Confirmed>, Problem> {
+    require_admin(&clinic, &signed_in)?;
+    let id: AccountId = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
+    if decision.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
+        return Err(Problem::field("/reason", "too-long"));
+    }
+    let now = clinic.clock().now();
+    let who = signed_in.id().to_string();
+    let status = clinic
+        .store()
+        .write(|tx| {
+            let mut account = tx.get::<Account>(&id)?.ok_or(Problem::new(Code::NotFound))?;
+            if account.status != AccountStatus::PendingApproval {
+                return Err(Problem::new(Code::InvalidTransition));
+            }
+            if decision.approve {
+                if let Some(mut professional) = tx.get::<Professional>(&id)? {
+                    professional.id_verified_by = VerifiedBy::Admin;
+                    tx.update(&mut professional)?;
+                }
+                activate(&clinic, tx, &mut account, ActorKind::Account, Some(who))?;
+            } else {
+                account.status = AccountStatus::Rejected;
+                tx.update(&mut account)?;
+                let event =
+                    Event::new(now, Audited::AccountRejected).by(ActorKind::Account, Some(who)).on(&id);
+                tx.audit(&event.with(Outcome::Denied, "administrator"))?;
+                let mut message = mail(now, "registration-refused", &account);
+                message.data = serde_json::json!({ "reason": decision.reason.unwrap_or_default() });
+                tx.post(&message)?;
+            }
+            Ok(account.status)
+        })
+        .await?;
+    clinic.outbox().wake();
+    Ok(axum::Json(Confirmed { status }))
+}
+
+/// A profession that can register.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ProfessionBody {
+    /// TRE_G15.
+    code: &'static str,
+    fr: &'static str,
+    en: &'static str,
+    /// May send prescriptions.
+    prescriber: bool,
+}
+
+/// The professions that can register.
+#[utoipa::path(get, path = "/api/v1/professions", tag = "registration", responses(
+    (status = 200, description = "All of them", body = Vec<ProfessionBody>),
+))]
+pub(super) async fn professions() -> axum::Json<Vec<ProfessionBody>> {
+    let body = PROFESSIONS.iter().map(|profession| ProfessionBody {
+        code: profession.code,
+        fr: profession.fr,
+        en: profession.en,
+        prescriber: profession.prescriber,
+    });
+    axum::Json(body.collect())
+}

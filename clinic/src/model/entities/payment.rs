@@ -1,0 +1,214 @@
+//! Payment accounts and requests, API clients and webhooks.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::words;
+use crate::crypto::{DataKeyId, LookupHash};
+use crate::ids::{
+    AccountId, ApiClientId, ConsultationId, DocumentId, PaymentAccountId, PaymentId, WebhookId,
+};
+use crate::store::{IndexKey, Indexes, Record, Sealing};
+
+words! {
+    Provider { Stripe, Payzen, Emulator, None }
+    PaymentAccountStatus { Requested, Configured, Tested, Enabled, Disabled }
+    PaymentState {
+        Requested, Opened, Processing, Paid, PartiallyRefunded, Refunded, Failed, Cancelled, Expired,
+    }
+    /// What an API client may do.
+    Scope {
+        ConsultationsRead, ConsultationsWrite, PatientsRead, PatientsWrite, DocumentsRead, DocumentsWrite, PaymentsWrite,
+        ExportRead, AuditRead, LinksRead, WebhooksWrite, EmbedWrite,
+    }
+}
+
+impl Scope {
+    /// `consultations:write` and the like.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scope::ConsultationsRead => "consultations:read",
+            Scope::ConsultationsWrite => "consultations:write",
+            Scope::PatientsRead => "patients:read",
+            Scope::PatientsWrite => "patients:write",
+            Scope::DocumentsRead => "documents:read",
+            Scope::DocumentsWrite => "documents:write",
+            Scope::PaymentsWrite => "payments:write",
+            Scope::ExportRead => "export:read",
+            Scope::AuditRead => "audit:read",
+            Scope::LinksRead => "links:read",
+            Scope::WebhooksWrite => "webhooks:write",
+            Scope::EmbedWrite => "embed:write",
+        }
+    }
+}
+
+/// A professional's own account at a payment provider: the platform never holds money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentAccount {
+    pub id: PaymentAccountId,
+    pub professional: AccountId,
+    pub provider: Provider,
+    /// The provider's keys, as its adapter wants them.
+    #[serde(default)]
+    pub credentials: serde_json::Value,
+    pub status: PaymentAccountStatus,
+    pub requested_at: Timestamp,
+    #[serde(default)]
+    pub enabled_by: Option<AccountId>,
+    #[serde(default)]
+    pub enabled_at: Option<Timestamp>,
+}
+
+impl Record for PaymentAccount {
+    const COLLECTION: &'static str = "payment_account";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
+
+    fn index(&self, indexes: &mut Indexes) {
+        indexes.unique("professional", IndexKey::new().text(self.professional.as_str()));
+    }
+}
+
+/// An amount asked for. Kept for accounting after the purge, so it holds no person and no health word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRequest {
+    pub id: PaymentId,
+    pub consultation: ConsultationId,
+    pub amount_cents: u32,
+    /// `EUR`.
+    pub currency: String,
+    pub label: String,
+    pub provider: Provider,
+    #[serde(default)]
+    pub provider_ref: Option<String>,
+    #[serde(default)]
+    pub provider_ref_hash: Option<LookupHash>,
+    pub state: PaymentState,
+    pub requested_at: Timestamp,
+    #[serde(default)]
+    pub paid_at: Option<Timestamp>,
+    #[serde(default)]
+    pub refunded_cents: u32,
+    #[serde(default)]
+    pub receipt: Option<DocumentId>,
+    pub expires_at: Timestamp,
+}
+
+impl Record for PaymentRequest {
+    const COLLECTION: &'static str = "payment";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
+
+    fn index(&self, indexes: &mut Indexes) {
+        indexes.add("consultation", IndexKey::new().text(self.consultation.as_str()).time(self.requested_at));
+        if let Some(hash) = &self.provider_ref_hash {
+            indexes.unique("provider_ref", IndexKey::new().hash(hash));
+        }
+    }
+}
+
+/// Where the patient pays: a secret of the consultation, apart from what is kept for accounting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentPage {
+    pub payment: PaymentId,
+    pub consultation: ConsultationId,
+    pub url: String,
+}
+
+impl Record for PaymentPage {
+    const COLLECTION: &'static str = "payment_page";
+
+    fn id(&self) -> String {
+        self.payment.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Data(DataKeyId::new(self.consultation.as_str()))
+    }
+
+    fn index(&self, indexes: &mut Indexes) {
+        indexes.add("consultation", IndexKey::new().text(self.consultation.as_str()));
+    }
+}
+
+/// A portal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiClient {
+    pub id: ApiClientId,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    /// Professionals for whom it may act; empty: all of the installation.
+    #[serde(default)]
+    pub accounts: Vec<AccountId>,
+    pub allowed_origins: Vec<String>,
+    /// Two while a secret is being exchanged.
+    pub secrets: Vec<LookupHash>,
+    #[serde(default)]
+    pub mtls_fingerprint: Option<String>,
+    /// Requests each minute.
+    pub rate_per_minute: u32,
+    pub created_at: Timestamp,
+    #[serde(default)]
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl Record for ApiClient {
+    const COLLECTION: &'static str = "api_client";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
+
+    fn index(&self, indexes: &mut Indexes) {
+        for secret in &self.secrets {
+            indexes.unique("secret", IndexKey::new().hash(secret));
+        }
+    }
+}
+
+/// Where a portal wants to be told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebhookEndpoint {
+    pub id: WebhookId,
+    pub client: ApiClientId,
+    pub url: String,
+    /// The newest first; two while they are being exchanged.
+    pub secrets: Vec<String>,
+    pub events: Vec<String>,
+    pub created_at: Timestamp,
+    #[serde(default)]
+    pub disabled_at: Option<Timestamp>,
+}
+
+impl Record for WebhookEndpoint {
+    const COLLECTION: &'static str = "webhook";
+
+    fn id(&self) -> String {
+        self.id.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
+
+    fn index(&self, indexes: &mut Indexes) {
+        indexes.add("client", IndexKey::new().text(self.client.as_str()));
+    }
+}

@@ -1,0 +1,61 @@
+//! What the clinic is started with.
+
+use std::path::PathBuf;
+
+use crate::crypto::Secret;
+
+/// Settings of the clinic; `config/chevet.toml` explains them.
+#[derive(Clone, Debug)]
+pub struct ClinicConfig {
+    /// Holds `clinic.key` and the folder `clinic`.
+    pub data_dir: PathBuf,
+    /// What people type in front of every path, without a slash at the end.
+    pub public_url: String,
+    /// The control plane that gives rooms and tokens.
+    pub control: ControlAccess,
+    pub approval: Approval,
+    /// Takes numbers of professionals that fail their key: those of the authorities' test environments.
+    pub accept_test_identifiers: bool,
+    /// How the practice or organisation is named in messages.
+    pub organisation: String,
+    /// Addresses that become administrators when they register.
+    pub administrators: Vec<String>,
+}
+
+/// Where `control` is reached, as any portal reaches it.
+#[derive(Clone, Debug)]
+pub struct ControlAccess {
+    /// Base of its REST API.
+    pub url: String,
+    pub key: String,
+    pub secret: Secret,
+}
+
+/// What makes a confirmed registration active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// The confirmed address.
+    Auto,
+    /// An administrator.
+    Manual,
+    /// The first login by Pro Santé Connect or card, with the number that was typed.
+    Psc,
+}
+
+impl Default for ClinicConfig {
+    fn default() -> ClinicConfig {
+        ClinicConfig {
+            data_dir: PathBuf::from("data"),
+            public_url: "http://127.0.0.1:7880".to_owned(),
+            control: ControlAccess {
+                url: "http://127.0.0.1:7880".to_owned(),
+                key: String::new(),
+                secret: Secret::new(""),
+            },
+            approval: Approval::Manual,
+            accept_test_identifiers: false,
+            organisation: "Chevet".to_owned(),
+            administrators: Vec::new(),
+        }
+    }
+}
