@@ -19,6 +19,7 @@ pub mod idempotency;
 pub mod ids;
 mod janitor;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod outbox;
 pub mod settings;
@@ -37,7 +38,7 @@ use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
 use outbox::Outbox;
-pub use settings::{Approval, ClinicConfig, ControlAccess};
+pub use settings::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use store::{OpenError, Store};
 
 /// Why the clinic could not start.
