@@ -92,9 +92,10 @@ fn every_kind_has_the_words_of_a_mail_in_both_languages() {
             assert!(words.paragraphs.len() >= 2, "{kind:?} {locale}");
             assert!(words.subject.chars().count() <= 100, "{} is long", words.subject);
             assert_eq!(words.action.as_ref().map(|(_, link)| link.as_str()), kind.link());
-            let all = [&words.paragraphs[..], &words.after, &[words.subject.clone(), words.footer.clone()]]
-                .concat()
-                .join(" ");
+            let mut all = words.paragraphs.join(" ");
+            for more in words.after.iter().chain([&words.subject, &words.footer]) {
+                all.push_str(more);
+            }
             assert!(!all.contains(['{', '}', '$']), "{all}");
             assert!(words.footer.contains("Cabinet d’essai"));
         }
