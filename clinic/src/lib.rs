@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod client;
 pub mod clock;
 pub mod crypto;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod idempotency;
 pub mod ids;
 mod janitor;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod outbox;
 pub mod settings;
@@ -37,7 +39,7 @@ use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
 use outbox::Outbox;
-pub use settings::{Approval, ClinicConfig, ControlAccess};
+pub use settings::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use store::{OpenError, Store};
 
 /// Why the clinic could not start.
@@ -47,6 +49,8 @@ pub enum StartError {
     Key(#[from] KeyFileError),
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Mail(#[from] messages::MailConfigError),
 }
 
 /// The clinic. Clones are handles.
@@ -116,6 +120,7 @@ impl Clinic {
         };
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
+        messages::install(&clinic)?;
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
             clinic.store().clone(),

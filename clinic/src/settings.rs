@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::crypto::Secret;
+use crate::messages::settings::{MailConfig, SmsConfig};
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
 #[derive(Clone, Debug)]
@@ -20,6 +21,25 @@ pub struct ClinicConfig {
     pub organisation: String,
     /// Addresses that become administrators when they register.
     pub administrators: Vec<String>,
+    /// `None`: mails fail with `adapter-not-configured`.
+    pub mail: Option<MailConfig>,
+    /// `None`: short messages fail with `adapter-not-configured`.
+    pub sms: Option<SmsConfig>,
+    /// Short messages that a day allows.
+    pub sms_quota: SmsQuota,
+}
+
+/// Short messages in 24 hours. Both above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SmsQuota {
+    pub per_professional: u32,
+    pub per_number: u32,
+}
+
+impl Default for SmsQuota {
+    fn default() -> SmsQuota {
+        SmsQuota { per_professional: 200, per_number: 20 }
+    }
 }
 
 /// Where `control` is reached, as any portal reaches it.
@@ -56,6 +76,9 @@ impl Default for ClinicConfig {
             accept_test_identifiers: false,
             organisation: "Chevet".to_owned(),
             administrators: Vec::new(),
+            mail: None,
+            sms: None,
+            sms_quota: SmsQuota::default(),
         }
     }
 }
