@@ -32,7 +32,7 @@ pub use problem::{Code, CorrelationId, Language, Problem};
 pub use session::{Caller, Guest, HalfSignedIn, SignedIn};
 
 use crate::Clinic;
-use crate::accounts;
+use crate::{accounts, clients, hooks};
 use crate::model::retention::{RULES, Rule};
 
 /// Everything below `/api/v1` and `/p/v1`.
@@ -40,6 +40,8 @@ pub(crate) fn router(clinic: Clinic) -> Router {
     Router::new()
         .merge(own())
         .merge(accounts::router())
+        .merge(clients::router())
+        .merge(hooks::router())
         .route("/api/v1/{*rest}", any(nothing))
         .route("/p/v1/{*rest}", any(nothing))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
