@@ -13,6 +13,7 @@ use chevet_signalling::ServerFacts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::outside::Outside;
 use crate::{links, logging, pages, say, secrets, settings};
 
 pub fn run(loaded: Loaded, demo: bool) -> anyhow::Result<()> {
@@ -36,21 +37,30 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     let facts = ServerFacts { node_id: chevet_control::sid::node(), development: config.dev };
     let mut doors =
         control.router().merge(chevet_signalling::router(control.clone(), facts)).merge(pages::router());
+    // Lives as long as the clinic that is wired to it.
+    let mut outside = None;
     let clinic = match config.clinic.enabled {
         true => {
             let local = links::local_url(config, listening);
-            let settings = settings::clinic(config, &keys, base.clone(), local);
-            Some(Clinic::start(settings, Clock::system()).await.context("clinic")?)
+            let mut settings = settings::clinic(config, &keys, base.clone(), local)?;
+            let world = Outside::start(config, &mut settings).await?;
+            doors = doors.merge(world.router());
+            outside = world.page();
+            let clinic = Clinic::start(settings, Clock::system()).await.context("clinic")?;
+            Some((clinic, world))
         }
         false => None,
     };
-    if let Some(clinic) = &clinic {
+    if let Some((clinic, _)) = &clinic {
         doors = doors.merge(clinic.router());
     }
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
     let mut stopping = stop_signal(config.server.stop_timeout)?;
     say(&format!("Chevet is listening on {base}\n"));
+    if let Some(page) = outside {
+        say(&format!("Mails and messages of this trial: {base}{page}\n"));
+    }
     if demo {
         say("\nTwo links for one call. Open each in a browser of its own:\n\n");
         for (name, link) in links::demo(&base, control.tokens())? {
@@ -66,7 +76,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
         control.shut_down();
     };
     listener.run(&control, doors, stopped).await;
-    if let Some(clinic) = clinic {
+    if let Some((clinic, _outside)) = clinic {
         clinic.stop().await;
     }
     sfu.stop().await;

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use chevet_clinic::{Approval, ClinicConfig, ControlAccess};
-use chevet_config::{Config, Secret, Tls};
+use anyhow::Context;
+use chevet_clinic::accounts::cps::CpsConfig;
+use chevet_clinic::accounts::psc::{Credentials, PscConfig};
+use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
+use chevet_clinic::{Approval, ClinicConfig, ControlAccess, SmsQuota};
+use chevet_config::{Config, Cps, Credential, Mail, Psc, Secret, Sms, SmsGateway, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
 use chevet_sfu_io::SfuConfig;
@@ -103,11 +107,11 @@ pub fn clinic(
     keys: &BTreeMap<String, Secret>,
     public_url: String,
     local: String,
-) -> ClinicConfig {
+) -> anyhow::Result<ClinicConfig> {
     let (key, secret) =
         keys.iter().next().map(|(key, secret)| (key.as_str(), secret.expose())).unwrap_or_default();
     let settings = &config.clinic;
-    ClinicConfig {
+    Ok(ClinicConfig {
         data_dir: config.server.data_dir.clone(),
         public_url,
         control: ControlAccess {
@@ -123,8 +127,116 @@ pub fn clinic(
         accept_test_identifiers: settings.accept_test_identifiers,
         organisation: settings.organisation.clone(),
         administrators: settings.administrators.clone(),
-        ..ClinicConfig::default()
+        mail: mail(&settings.mail)?,
+        sms: sms(&settings.sms)?,
+        sms_quota: SmsQuota {
+            per_professional: settings.sms.per_professional,
+            per_number: settings.sms.per_number,
+        },
+        psc: psc(&settings.psc)?,
+        cps: cps(&settings.cps),
+        webhooks_to_private_networks: settings.webhooks_to_private_networks,
+    })
+}
+
+fn credential(key: &str, credential: &Credential) -> anyhow::Result<chevet_clinic::crypto::Secret> {
+    let secret = credential.load().with_context(|| format!("{key}: the file cannot be read"))?;
+    Ok(chevet_clinic::crypto::Secret::new(secret.expose()))
+}
+
+fn psc(psc: &Psc) -> anyhow::Result<Option<PscConfig>> {
+    if psc.client_id.is_empty() {
+        return Ok(None);
     }
+    let credentials = match psc.private_key_file.as_str() {
+        "" => Credentials::Secret(credential("clinic.psc.client_secret", &psc.client_secret)?),
+        path => {
+            let pem = std::fs::read_to_string(path).context("clinic.psc.private_key_file")?;
+            Credentials::PrivateKey(chevet_clinic::crypto::Secret::new(pem))
+        }
+    };
+    Ok(Some(PscConfig {
+        discovery_url: psc.discovery_url.clone(),
+        client_id: psc.client_id.clone(),
+        credentials,
+        acr: psc.acr.clone(),
+        ca: (!psc.ca_file.is_empty()).then(|| psc.ca_file.clone().into()),
+    }))
+}
+
+fn cps(cps: &Cps) -> Option<CpsConfig> {
+    let paths = |texts: &[String]| texts.iter().map(Into::into).collect();
+    cps.enabled.then(|| CpsConfig {
+        listen: SocketAddr::new(cps.bind, cps.port),
+        public_url: cps.public_url.clone(),
+        certificate: (&cps.cert_file).into(),
+        key: (&cps.key_file).into(),
+        authorities: paths(&cps.authorities),
+        revocation_lists: paths(&cps.revocation_lists),
+        accept_stale_lists: cps.accept_stale_lists,
+    })
+}
+
+fn mail(mail: &Mail) -> anyhow::Result<Option<MailConfig>> {
+    if mail.server.is_empty() {
+        return Ok(None);
+    }
+    let login = match mail.user.as_str() {
+        "" => None,
+        user => Some((user.to_owned(), credential("clinic.mail.password", &mail.password)?)),
+    };
+    let ca_pem = match mail.ca_file.as_str() {
+        "" => None,
+        path => Some(std::fs::read(path).context("clinic.mail.ca_file")?),
+    };
+    Ok(Some(MailConfig {
+        server: mail.server.clone(),
+        port: mail.port,
+        tls: match mail.tls {
+            chevet_config::MailTls::StartTls => MailTls::StartTls,
+            chevet_config::MailTls::Implicit => MailTls::Implicit,
+            chevet_config::MailTls::Off => MailTls::Off,
+        },
+        ca_pem,
+        login,
+        from: mail.from.clone(),
+        reply_to: mail.reply_to.clone(),
+    }))
+}
+
+fn sms(sms: &Sms) -> anyhow::Result<Option<SmsConfig>> {
+    let url = |own: &str| match sms.url.trim_end_matches('/') {
+        "" => own.to_owned(),
+        url => url.to_owned(),
+    };
+    let secret = credential("clinic.sms.secret", &sms.secret)?;
+    let gateway = match sms.gateway {
+        SmsGateway::Off => return Ok(None),
+        SmsGateway::Http => GatewayConfig::Http {
+            url: sms.url.clone(),
+            body: sms.body.clone(),
+            content_type: sms.content_type.clone(),
+            header: sms.header.clone(),
+            secret,
+        },
+        SmsGateway::Ovh => GatewayConfig::Ovh {
+            url: url("https://eu.api.ovh.com/1.0"),
+            service: sms.account.clone(),
+            application_key: sms.application_key.clone(),
+            application_secret: secret,
+            consumer_key: credential("clinic.sms.consumer_key", &sms.consumer_key)?,
+        },
+        SmsGateway::Twilio => GatewayConfig::Twilio {
+            url: url("https://api.twilio.com"),
+            account: sms.account.clone(),
+            token: secret,
+        },
+    };
+    Ok(Some(SmsConfig {
+        gateway,
+        sender: sms.sender.clone(),
+        receipts_secret: credential("clinic.sms.receipts_secret", &sms.receipts_secret)?,
+    }))
 }
 
 /// Timers of rooms count whole seconds; half a second is not silently none.

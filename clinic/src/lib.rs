@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod client;
 pub mod clients;
 pub mod clock;
 pub mod crypto;
@@ -22,6 +23,7 @@ pub mod idempotency;
 pub mod ids;
 mod janitor;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod outbox;
 pub mod settings;
@@ -40,7 +42,7 @@ use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
 use outbox::Outbox;
-pub use settings::{Approval, ClinicConfig, ControlAccess};
+pub use settings::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use store::{OpenError, Store};
 
 /// Why the clinic could not start.
@@ -52,6 +54,8 @@ pub enum StartError {
     Store(#[from] OpenError),
     #[error(transparent)]
     Cps(#[from] accounts::cps::StartError),
+    #[error(transparent)]
+    Mail(#[from] messages::MailConfigError),
 }
 
 /// The clinic. Clones are handles.
@@ -133,6 +137,7 @@ impl Clinic {
         if let Some(host) = card_host {
             clinic.spawn(host.run(clinic.clone(), clinic.stopping()));
         }
+        messages::install(&clinic)?;
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
             clinic.store().clone(),

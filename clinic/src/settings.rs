@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::accounts::cps::CpsConfig;
 use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
+use crate::messages::settings::{MailConfig, SmsConfig};
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
 #[derive(Clone, Debug)]
@@ -28,6 +29,25 @@ pub struct ClinicConfig {
     pub cps: Option<CpsConfig>,
     /// Webhooks may go to private addresses and without TLS: for portals on the same network, and for trying.
     pub webhooks_to_private_networks: bool,
+    /// `None`: mails fail with `adapter-not-configured`.
+    pub mail: Option<MailConfig>,
+    /// `None`: short messages fail with `adapter-not-configured`.
+    pub sms: Option<SmsConfig>,
+    /// Short messages that a day allows.
+    pub sms_quota: SmsQuota,
+}
+
+/// Short messages in 24 hours. Both above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SmsQuota {
+    pub per_professional: u32,
+    pub per_number: u32,
+}
+
+impl Default for SmsQuota {
+    fn default() -> SmsQuota {
+        SmsQuota { per_professional: 200, per_number: 20 }
+    }
 }
 
 /// Where `control` is reached, as any portal reaches it.
@@ -67,6 +87,9 @@ impl Default for ClinicConfig {
             psc: None,
             cps: None,
             webhooks_to_private_networks: false,
+            mail: None,
+            sms: None,
+            sms_quota: SmsQuota::default(),
         }
     }
 }

@@ -71,7 +71,12 @@ pub(super) fn issue(
 }
 
 /// Ends one token of a client. Unknown ones are no error (RFC 7009, 2.2).
-pub(super) fn revoke(clinic: &Clinic, tx: &mut Tx<'_>, client: &ApiClientId, token: &str) -> Result<(), StoreError> {
+pub(super) fn revoke(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    client: &ApiClientId,
+    token: &str,
+) -> Result<(), StoreError> {
     let hash = hash(clinic, token);
     let own = tx.get::<Token>(hash.as_str())?.is_some_and(|token| token.client == *client);
     if own {
@@ -116,7 +121,8 @@ pub fn bearer(clinic: &Clinic, headers: &HeaderMap, secret: &str) -> Result<Vers
     }
     // Servers send no origin; a page that got hold of a token has to be one of the portal's.
     if let Some(origin) = headers.get(ORIGIN) {
-        let named = origin.to_str().is_ok_and(|origin| client.allowed_origins.iter().any(|own| own == origin));
+        let named =
+            origin.to_str().is_ok_and(|origin| client.allowed_origins.iter().any(|own| own == origin));
         if !named {
             return Err(Problem::new(Code::Forbidden));
         }

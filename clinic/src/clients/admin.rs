@@ -146,7 +146,11 @@ fn origins(texts: &[String]) -> Result<Vec<String>, Problem> {
 }
 
 fn rate(rate: u32) -> Result<u32, Problem> {
-    if (1..=RATE_MAX).contains(&rate) { Ok(rate) } else { Err(Problem::field("/rate_per_minute", "out-of-bounds")) }
+    if (1..=RATE_MAX).contains(&rate) {
+        Ok(rate)
+    } else {
+        Err(Problem::field("/rate_per_minute", "out-of-bounds"))
+    }
 }
 
 fn accounts(tx: &Tx<'_>, accounts: Vec<AccountId>) -> Result<Vec<AccountId>, Problem> {

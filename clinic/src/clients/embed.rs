@@ -151,8 +151,7 @@ pub(super) async fn create(
         })
         .await?;
     // The client stands in the path, so that the page's server knows which sites may frame it.
-    let embed_url =
-        format!("{}/integration/{}#{}", clinic.config().public_url, client.id, secret.expose());
+    let embed_url = format!("{}/integration/{}#{}", clinic.config().public_url, client.id, secret.expose());
     let body = EmbedBody { embed_url, expires_at, allow: ALLOW };
     Ok((StatusCode::CREATED, [(CACHE_CONTROL, "no-store")], axum::Json(body)).into_response())
 }

@@ -27,7 +27,10 @@ const BODY_BYTES_MAX: usize = 8 * 1024;
 
 /// The form, for the description; both ways of naming the client are read.
 #[derive(Debug, Deserialize, ToSchema)]
-#[allow(dead_code, reason = "describes the form; it is read pair by pair, since a repeated name is a refusal")]
+#[allow(
+    dead_code,
+    reason = "describes the form; it is read pair by pair, since a repeated name is a refusal"
+)]
 pub struct TokenRequest {
     /// `client_credentials`.
     grant_type: String,
@@ -170,7 +173,8 @@ pub(super) async fn token(
         Some(_) => return bad("unsupported_grant_type"),
         None => return bad("invalid_request"),
     }
-    let wanted: Option<Vec<Scope>> = match form.get("scope").map(str::trim).filter(|scope| !scope.is_empty()) {
+    let wanted: Option<Vec<Scope>> = match form.get("scope").map(str::trim).filter(|scope| !scope.is_empty())
+    {
         None => Some(client.scopes.clone()),
         Some(words) => words
             .split_ascii_whitespace()

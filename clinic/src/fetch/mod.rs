@@ -87,7 +87,11 @@ impl Fetch {
         tokio::time::timeout(TIMEOUT, self.exchange(reach, request)).await.map_err(|_| FetchError::Timeout)?
     }
 
-    async fn exchange(&self, reach: Reach, mut request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
+    async fn exchange(
+        &self,
+        reach: Reach,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, FetchError> {
         let target = Target::of(request.uri(), reach)?;
         let addresses = target.resolve(reach).await?;
         let authority = request.uri().authority().ok_or(FetchError::Url)?;

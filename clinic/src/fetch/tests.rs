@@ -5,15 +5,38 @@ use super::*;
 
 #[test]
 fn only_addresses_of_the_public_internet_are_public() {
-    for public in ["1.1.1.1", "193.252.19.3", "2a01:cb00::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
+    for public in
+        ["1.1.1.1", "193.252.19.3", "2a01:cb00::1", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
     {
         assert!(is_public(public.parse().unwrap()), "{public}");
     }
     for special in [
-        "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
-        "192.168.1.1", "192.0.2.1", "198.18.0.1", "203.0.113.9", "224.0.0.1", "255.255.255.255", "::", "::1",
-        "::ffff:127.0.0.1", "::ffff:10.0.0.1", "::127.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::1", "fe80::1",
-        "fc00::1", "fd12::1", "ff02::1", "2001:db8::1", "2001::1",
+        "0.0.0.0",
+        "10.1.2.3",
+        "100.64.0.1",
+        "127.0.0.1",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.1.1",
+        "192.0.2.1",
+        "198.18.0.1",
+        "203.0.113.9",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:7f00:1::1",
+        "fe80::1",
+        "fc00::1",
+        "fd12::1",
+        "ff02::1",
+        "2001:db8::1",
+        "2001::1",
     ] {
         assert!(!is_public(special.parse().unwrap()), "{special}");
     }
@@ -70,11 +93,15 @@ async fn a_name_that_leads_to_this_machine_is_refused_when_it_is_resolved() {
 #[tokio::test]
 async fn an_allowed_target_gets_the_request_and_a_redirect_is_not_followed() {
     let (url, asked) =
-        server(b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 2\r\n\r\nno").await;
+        server(b"HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 2\r\n\r\nno")
+            .await;
     let response = Fetch::new(None).send(Reach::Any, get(&url)).await.unwrap();
     assert_eq!((response.status().as_u16(), response.body().as_ref()), (302, b"no".as_slice()));
     let asked = asked.await.unwrap().to_ascii_lowercase();
-    assert!(asked.starts_with("get /a?b=c http/1.1\r\n") && asked.contains("\r\nhost: localhost:"), "{asked}");
+    assert!(
+        asked.starts_with("get /a?b=c http/1.1\r\n") && asked.contains("\r\nhost: localhost:"),
+        "{asked}"
+    );
 }
 
 #[tokio::test]

@@ -67,7 +67,15 @@ pub struct Delivery {
 impl Delivery {
     pub fn new(id: DeliveryId, endpoint: WebhookId, event: &str, body: String, now: Timestamp) -> Delivery {
         let event = event.to_owned();
-        Delivery { id, endpoint, event, body, created_at: now, state: DeliveryState::Queued, tries: Vec::new() }
+        Delivery {
+            id,
+            endpoint,
+            event,
+            body,
+            created_at: now,
+            state: DeliveryState::Queued,
+            tries: Vec::new(),
+        }
     }
 }
 
@@ -177,7 +185,9 @@ impl Sender {
                 }
                 endpoint.disabled_at = Some(now);
                 tx.update(&mut endpoint)?;
-                tx.audit(&Event::new(now, Audited::WebhookDisabled).by(ActorKind::System, None).on(&endpoint.id))?;
+                tx.audit(
+                    &Event::new(now, Audited::WebhookDisabled).by(ActorKind::System, None).on(&endpoint.id),
+                )?;
                 let active = Query::new("status", IndexKey::new().text("active")).limit(10_000);
                 for account in tx.list::<Account>(&active)?.items {
                     if !account.roles.contains(&Role::OrgAdmin) {
@@ -223,7 +233,9 @@ impl Deliver for Sender {
                     status if status.is_success() => Ok(Receipt { provider_id: None, delivered: true }),
                     // "Gone": the standard's way of saying never again.
                     StatusCode::GONE => Err(DeliveryError::Permanent("endpoint-gone".to_owned())),
-                    status => Err(DeliveryError::Temporary { reason: status.as_str().to_owned(), retry_in: after }),
+                    status => {
+                        Err(DeliveryError::Temporary { reason: status.as_str().to_owned(), retry_in: after })
+                    }
                 };
                 (tried, result)
             }

@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 
-pub use delivery::{Delivery, DeliveryState};
+pub use delivery::{Delivery, DeliveryState, Try};
 
 use crate::Clinic;
 use crate::fetch::Reach;
@@ -79,7 +79,8 @@ pub struct Happened<'a> {
 pub fn emit(tx: &mut Tx<'_>, now: Timestamp, happened: Happened<'_>) -> Result<(), StoreError> {
     let consultation = happened.consultation;
     for endpoint in tx.list::<WebhookEndpoint>(&Query::new("open", IndexKey::new()).limit(1000))?.items {
-        let wanted = endpoint.events.is_empty() || endpoint.events.iter().any(|event| event == happened.event);
+        let wanted =
+            endpoint.events.is_empty() || endpoint.events.iter().any(|event| event == happened.event);
         if !wanted {
             continue;
         }
@@ -113,7 +114,8 @@ fn queue(
     data: Value,
 ) -> Result<Delivery, StoreError> {
     let id = DeliveryId::new(now);
-    let body = json!({ "id": id, "type": event, "created_at": now, "api_version": API_VERSION, "data": data });
+    let body =
+        json!({ "id": id, "type": event, "created_at": now, "api_version": API_VERSION, "data": data });
     let delivery = Delivery::new(id, endpoint.id.clone(), event, body.to_string(), now);
     tx.insert(&delivery)?;
     post_delivery(tx, now, &delivery)?;

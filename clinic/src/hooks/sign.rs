@@ -50,7 +50,8 @@ mod tests {
     fn two_secrets_give_two_signatures() {
         let secrets = [new_secret(), new_secret()];
         let both = signatures(secrets.iter().map(String::as_str), "dlv_1", 1, "{}");
-        let each: Vec<String> = secrets.iter().map(|secret| signatures([secret.as_str()], "dlv_1", 1, "{}")).collect();
+        let each: Vec<String> =
+            secrets.iter().map(|secret| signatures([secret.as_str()], "dlv_1", 1, "{}")).collect();
         assert_eq!(both, each.join(" "));
         assert_ne!(each[0], each[1]);
     }

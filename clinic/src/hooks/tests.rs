@@ -141,7 +141,8 @@ async fn happen(clinic: &TestClinic, event: &str, consultation: &Consultation) {
 }
 
 async fn state(clinic: &TestClinic, secret: &str, endpoint: &str) -> Value {
-    let (status, log) = call(clinic, secret, Method::GET, &format!("{endpoint}/deliveries"), Value::Null).await;
+    let (status, log) =
+        call(clinic, secret, Method::GET, &format!("{endpoint}/deliveries"), Value::Null).await;
     assert_eq!(status, 200, "{log}");
     log["items"][0].clone()
 }
@@ -191,7 +192,8 @@ async fn a_failed_delivery_is_tried_again_with_the_same_id_and_stands_in_the_log
     *portal.answers.lock().unwrap() = vec![500, 302];
     portal_client(&clinic, "chs_1").await;
     let (endpoint, secret) = register(&clinic, "chs_1", &portal.start().await, &[]).await;
-    let (status, queued) = call(&clinic, "chs_1", Method::POST, &format!("{endpoint}/test"), Value::Null).await;
+    let (status, queued) =
+        call(&clinic, "chs_1", Method::POST, &format!("{endpoint}/test"), Value::Null).await;
     assert_eq!(status, 202, "{queued}");
     for tries in 1..=2 {
         portal.wait(tries).await;
@@ -200,7 +202,8 @@ async fn a_failed_delivery_is_tried_again_with_the_same_id_and_stands_in_the_log
         clinic.clock().advance(SignedDuration::from_mins(5));
     }
     let received = portal.wait(3).await;
-    let ids: Vec<&str> = received.iter().map(|(headers, _)| headers["webhook-id"].to_str().unwrap()).collect();
+    let ids: Vec<&str> =
+        received.iter().map(|(headers, _)| headers["webhook-id"].to_str().unwrap()).collect();
     assert!(ids.iter().all(|id| *id == queued["delivery_id"]), "{ids:?}");
     assert!(received.iter().all(|(headers, body)| good_for(&secret, headers, body)));
     let mut log = Value::Null;
@@ -211,7 +214,8 @@ async fn a_failed_delivery_is_tried_again_with_the_same_id_and_stands_in_the_log
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let statuses: Vec<&Value> = log["tries"].as_array().unwrap().iter().map(|tried| &tried["status"]).collect();
+    let statuses: Vec<&Value> =
+        log["tries"].as_array().unwrap().iter().map(|tried| &tried["status"]).collect();
     assert_eq!((&log["state"], statuses), (&json!("delivered"), vec![&json!(500), &json!(302), &json!(204)]));
 
     let again = format!("{endpoint}/deliveries/{}/redeliver", log["id"].as_str().unwrap());
@@ -264,7 +268,8 @@ async fn both_secrets_sign_for_a_day_after_the_exchange_and_then_the_new_one_alo
     let portal = Portal::default();
     portal_client(&clinic, "chs_1").await;
     let (endpoint, old) = register(&clinic, "chs_1", &portal.start().await, &[]).await;
-    let (status, rotated) = call(&clinic, "chs_1", Method::POST, &format!("{endpoint}/secret"), Value::Null).await;
+    let (status, rotated) =
+        call(&clinic, "chs_1", Method::POST, &format!("{endpoint}/secret"), Value::Null).await;
     assert_eq!(status, 201);
     let new = rotated["secret"].as_str().unwrap().to_owned();
     for (at, old_signs) in [(0, true), (1, false)] {
@@ -279,12 +284,14 @@ async fn both_secrets_sign_for_a_day_after_the_exchange_and_then_the_new_one_alo
 async fn targets_inside_are_refused_when_they_are_registered_and_when_a_name_leads_there() {
     let clinic = clinic(false).await;
     portal_client(&clinic, "chs_1").await;
-    for url in ["https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/", "http://portail.example/"] {
+    for url in ["https://127.0.0.1/", "https://[::1]/", "https://169.254.169.254/", "http://portail.example/"]
+    {
         let (status, refused) = call(&clinic, "chs_1", Method::POST, "", json!({ "url": url })).await;
         assert_eq!((status, &refused["errors"][0]["code"]), (422, &json!("target-not-allowed")), "{url}");
     }
     let (status, refused) =
-        call(&clinic, "chs_1", Method::POST, "", json!({ "url": "https://p.example/", "events": ["x"] })).await;
+        call(&clinic, "chs_1", Method::POST, "", json!({ "url": "https://p.example/", "events": ["x"] }))
+            .await;
     assert_eq!((status, &refused["errors"][0]["pointer"]), (422, &json!("/events/0")));
 
     // Registered when it was allowed, and refused at the time of sending since the setting changed.

@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use crate::clock::{Clock, Handler, Job, JobError, Schedule, Scheduler};
 use crate::crypto::DataKeyId;
 use crate::ids::MessageId;
-use crate::store::{IndexKey, Indexes, Query, Record, Sealing, Store, StoreError, Tx};
+use crate::store::{IndexKey, Indexes, Query, Record, Sealing, Store, StoreError, Tx, Versioned};
 
 /// The kind of the scheduler's jobs.
 const JOB: &str = "outbox";
@@ -27,6 +27,16 @@ pub enum Channel {
     Email,
     Sms,
     Webhook,
+}
+
+impl Channel {
+    fn as_str(self) -> &'static str {
+        match self {
+            Channel::Email => "email",
+            Channel::Sms => "sms",
+            Channel::Webhook => "webhook",
+        }
+    }
 }
 
 /// How a message stands.
@@ -45,11 +55,20 @@ pub enum Status {
     Failed,
     /// Taken back before it was sent.
     Cancelled,
+    /// Never to be sent: a quota was used up. `last_error` says which.
+    Suppressed,
 }
 
 impl Status {
-    pub const ALL: [Status; 6] =
-        [Status::Queued, Status::Sending, Status::Sent, Status::Delivered, Status::Failed, Status::Cancelled];
+    pub const ALL: [Status; 7] = [
+        Status::Queued,
+        Status::Sending,
+        Status::Sent,
+        Status::Delivered,
+        Status::Failed,
+        Status::Cancelled,
+        Status::Suppressed,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -59,6 +78,7 @@ impl Status {
             Status::Delivered => "delivered",
             Status::Failed => "failed",
             Status::Cancelled => "cancelled",
+            Status::Suppressed => "suppressed",
         }
     }
 
@@ -128,6 +148,12 @@ impl Message {
             provider_id: None,
         }
     }
+
+    /// Makes it one that is kept to be seen and never sent. `why`: a stable word.
+    pub fn suppress(&mut self, why: &str) {
+        self.last_error = Some(why.to_owned());
+        finish(self, Status::Suppressed);
+    }
 }
 
 impl Record for Message {
@@ -143,6 +169,9 @@ impl Record for Message {
 
     fn index(&self, indexes: &mut Indexes) {
         indexes.add("about", IndexKey::new().text(&self.about).time(self.created_at));
+        if let Some(provider_id) = &self.provider_id {
+            indexes.add("provider", IndexKey::new().text(self.channel.as_str()).text(provider_id));
+        }
         indexes.add("status", IndexKey::new().text(self.status.as_str()).time(self.created_at));
     }
 }
@@ -155,6 +184,11 @@ pub trait Deliver: Send + Sync + 'static {
 
     /// Told once about every message that is given up, in no transaction. For marking what it was about.
     async fn gave_up(&self, _message: &Message) {}
+}
+
+/// Is told of every change of a message that is made after it was posted, inside the transaction that makes it.
+pub trait Watch: Send + Sync + 'static {
+    fn changed(&self, tx: &mut Tx<'_>, message: &Message) -> Result<(), StoreError>;
 }
 
 /// What a provider said.
@@ -224,6 +258,7 @@ struct Inner {
     clock: Clock,
     scheduler: Scheduler,
     senders: Mutex<HashMap<Channel, Arc<dyn Deliver>>>,
+    watcher: Mutex<Option<Arc<dyn Watch>>>,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -234,7 +269,13 @@ impl std::fmt::Debug for Outbox {
 
 impl Outbox {
     pub fn new(store: Store, clock: Clock, scheduler: Scheduler) -> Outbox {
-        let inner = Inner { store, clock, scheduler: scheduler.clone(), senders: Mutex::default() };
+        let inner = Inner {
+            store,
+            clock,
+            scheduler: scheduler.clone(),
+            senders: Mutex::default(),
+            watcher: Mutex::default(),
+        };
         let outbox = Outbox { inner: Arc::new(inner) };
         scheduler.handle(JOB, Arc::new(outbox.clone()));
         outbox
@@ -244,6 +285,25 @@ impl Outbox {
     pub fn send_by(&self, channel: Channel, sender: Arc<dyn Deliver>) {
         self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, sender);
         self.wake();
+    }
+
+    /// Who is told of changes. To be set before anything is sent.
+    pub fn watch(&self, watcher: Arc<dyn Watch>) {
+        *self.inner.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+    }
+
+    /// Keeps a change and tells whoever watches.
+    fn keep(&self, tx: &mut Tx<'_>, message: &mut Versioned<Message>) -> Result<(), StoreError> {
+        tx.update(message)?;
+        let watcher = self.inner.watcher.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        watcher.map_or(Ok(()), |watcher| watcher.changed(tx, &message.value))
+    }
+
+    /// The message that a provider names so.
+    pub fn by_provider(&self, channel: Channel, provider_id: &str) -> Result<Option<MessageId>, StoreError> {
+        let key = IndexKey::new().text(channel.as_str()).text(provider_id);
+        let found = self.inner.store.list::<Message>(&Query::new("provider", key).limit(1))?;
+        Ok(found.items.into_iter().next().map(|message| message.value.id))
     }
 
     /// True when `channel` has a sender.
@@ -281,7 +341,7 @@ impl Outbox {
                     // Reports come twice, late and out of order: what is known stays.
                     _ => return Ok(false),
                 }
-                tx.update(&mut message)?;
+                self.keep(tx, &mut message)?;
                 tx.unschedule(JOB, id)?;
                 Ok(true)
             })
@@ -300,7 +360,7 @@ impl Outbox {
                 }
                 message.status = Status::Sending;
                 message.attempts = message.attempts.saturating_add(1);
-                tx.update(&mut message)?;
+                self.keep(tx, &mut message)?;
                 Ok(Some(message.value))
             })
             .await;
@@ -317,7 +377,7 @@ impl Outbox {
                 // A delivery report may have been quicker than the answer of the send itself.
                 if !message.status.is_final() {
                     change(&mut message.value);
-                    tx.update(&mut message)?;
+                    self.keep(tx, &mut message)?;
                 }
                 Ok(())
             })

@@ -132,7 +132,10 @@ fn random() -> String {
 
 impl Psc {
     /// Starts it on a port that the system picks. `now`: seconds since 1970, by the clock of whoever will judge its tokens.
-    pub async fn start(client: Client, now: impl Fn() -> i64 + Send + Sync + 'static) -> std::io::Result<Psc> {
+    pub async fn start(
+        client: Client,
+        now: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> std::io::Result<Psc> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address: SocketAddr = listener.local_addr()?;
         let failed = || std::io::Error::other("no key");
@@ -225,14 +228,18 @@ fn check(world: &World, query: &HashMap<String, String>) -> Result<(), &'static 
     if !is("response_type", "code") || !is("scope", "openid scope_all") || !is("acr_values", "eidas1") {
         return Err("invalid_scope");
     }
-    if !is("code_challenge_method", "S256") || !there("code_challenge") || !there("state") || !there("nonce") {
+    if !is("code_challenge_method", "S256") || !there("code_challenge") || !there("state") || !there("nonce")
+    {
         return Err("invalid_request");
     }
     Ok(())
 }
 
 /// The page on which a test professional is chosen.
-async fn login_page(State(world): State<Arc<World>>, Query(query): Query<HashMap<String, String>>) -> Response {
+async fn login_page(
+    State(world): State<Arc<World>>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     if let Err(error) = check(&world, &query) {
         return bad(error);
     }
@@ -373,7 +380,9 @@ async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap) -> Respon
     };
     let mut info = person.userinfo();
     match fault {
-        Some(Fault::OtherSubject) => info["sub"] = json!("f:550dc1c8-d97b-4b1e-ac8c-8eb4471cf9dd:800000000000"),
+        Some(Fault::OtherSubject) => {
+            info["sub"] = json!("f:550dc1c8-d97b-4b1e-ac8c-8eb4471cf9dd:800000000000")
+        }
         Some(Fault::NoIdentity) => info["SubjectNameID"] = json!(""),
         Some(Fault::UserinfoJwt) => {
             info["iss"] = json!(world.issuer());
@@ -387,7 +396,9 @@ async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap) -> Respon
 
 async fn keys(State(world): State<Arc<World>>) -> Json<Value> {
     // A kind of key that clients do not know is listed too, as happens when a provider moves on.
-    Json(json!({ "keys": [{ "kty": "AKP", "kid": "pq-1", "alg": "ML-DSA-44", "pub": "" }, world.signer.jwk()] }))
+    Json(
+        json!({ "keys": [{ "kty": "AKP", "kid": "pq-1", "alg": "ML-DSA-44", "pub": "" }, world.signer.jwk()] }),
+    )
 }
 
 async fn logout(State(world): State<Arc<World>>, Query(query): Query<HashMap<String, String>>) -> Response {

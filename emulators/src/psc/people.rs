@@ -86,7 +86,8 @@ impl Person {
                 })
             })
             .collect();
-        let role = self.exercises.first().map(|(profession, _)| format!("{profession}^1.2.250.1.213.1.1.5.5"));
+        let role =
+            self.exercises.first().map(|(profession, _)| format!("{profession}^1.2.250.1.213.1.1.5.5"));
         json!({
             "sub": self.subject(),
             "SubjectNameID": self.id_nat,

@@ -108,7 +108,11 @@ fn stamps(config: &CpsConfig) -> Vec<Stamp> {
         Some((metadata.modified().ok()?, metadata.len()))
     };
     let own = [&config.certificate, &config.key];
-    own.into_iter().chain(&config.authorities).chain(&config.revocation_lists).map(|path| stamp(path)).collect()
+    own.into_iter()
+        .chain(&config.authorities)
+        .chain(&config.revocation_lists)
+        .map(|path| stamp(path))
+        .collect()
 }
 
 fn acceptor(config: &CpsConfig, clock: &Clock) -> Result<TlsAcceptor, StartError> {
@@ -186,7 +190,11 @@ async fn serve(
     _slot: OwnedSemaphorePermit,
 ) {
     let peer = Peer(Some(from.ip().to_canonical()));
-    if clinic.traffic().take(clinic.clock().now(), "cps", &peer.subject(), FROM_ONE_ADDRESS).is_err() {
+    if clinic
+        .traffic()
+        .take(clinic.clock().now(), "cps-handshake", &peer.subject(), FROM_ONE_ADDRESS)
+        .is_err()
+    {
         return;
     }
     let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
@@ -225,7 +233,12 @@ async fn refuse(clinic: &Clinic, peer: Peer, reason: &str) {
 }
 
 /// `shown`: none when no certificate came, empty when it names nobody.
-async fn answer(clinic: &Clinic, peer: Peer, shown: Option<Option<Proven>>, request: Request<()>) -> Response<Body> {
+async fn answer(
+    clinic: &Clinic,
+    peer: Peer,
+    shown: Option<Option<Proven>>,
+    request: Request<()>,
+) -> Response<Body> {
     if request.method() != Method::GET || request.uri().path() != "/login" {
         return StatusCode::NOT_FOUND.into_response();
     }

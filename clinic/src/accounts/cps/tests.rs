@@ -78,7 +78,10 @@ async fn a_card_makes_the_account_active_at_its_first_login_and_logs_in_from_the
     let mut browser = world.browser();
     let page = browser.cps(&world, "login", Some(&card)).await.unwrap();
     let done = browser.redeem(&page.ticket()).await;
-    assert_eq!((&done.body["outcome"], &done.body["session"]["account_id"]), (&json!("done"), &json!(account)));
+    assert_eq!(
+        (&done.body["outcome"], &done.body["session"]["account_id"]),
+        (&json!("done"), &json!(account))
+    );
     let me = browser.get("/api/v1/me").await;
     assert_eq!((me.status, &me.body["id_verified_by"]), (StatusCode::OK, &json!("cps")));
     // The ticket was for one browser, once.
@@ -105,7 +108,10 @@ async fn no_other_certificate_gets_through_the_handshake() {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         let refusal = world.refusal().await;
-        assert!(refusal == reason || (flaw == Flaw::OtherAuthority && refusal == "card-invalid"), "{flaw:?}: {refusal}");
+        assert!(
+            refusal == reason || (flaw == Flaw::OtherAuthority && refusal == "card-invalid"),
+            "{flaw:?}: {refusal}"
+        );
     }
 }
 

@@ -75,8 +75,7 @@ pub(super) fn bind(
     account: &mut Versioned<Account>,
 ) -> Result<(), Problem> {
     insert(clinic, tx, &proven.id_nat, &account.id)?;
-    let mut professional =
-        tx.get::<Professional>(&account.id)?.ok_or(Problem::new(Code::NotFound))?;
+    let mut professional = tx.get::<Professional>(&account.id)?.ok_or(Problem::new(Code::NotFound))?;
     professional.id_nat_ps = Some(proven.id_nat.clone());
     professional.id_verified_by = proven.verified_by();
     tx.update(&mut professional)?;
@@ -94,8 +93,7 @@ pub(super) fn bind(
 }
 
 fn insert(clinic: &Clinic, tx: &mut Tx<'_>, id_nat: &str, account: &AccountId) -> Result<(), Problem> {
-    let bond =
-        Bond { hash: hash(clinic, id_nat), account: account.clone(), since: clinic.clock().now() };
+    let bond = Bond { hash: hash(clinic, id_nat), account: account.clone(), since: clinic.clock().now() };
     match tx.insert(&bond) {
         Ok(_) => Ok(()),
         // The identifier has another account, or the account another identifier.

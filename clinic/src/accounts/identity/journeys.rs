@@ -24,7 +24,11 @@ async fn bound(world: &World) -> AccountId {
     let ticket = browser.psc("login", DOCTOR).await.ticket();
     let body = json!({ "ticket": ticket, "account_id": account });
     let attached = browser.post("/api/v1/auth/identity/attach", body).await;
-    assert_eq!((attached.status, &attached.body["outcome"]), (StatusCode::OK, &json!("done")), "{attached:?}");
+    assert_eq!(
+        (attached.status, &attached.body["outcome"]),
+        (StatusCode::OK, &json!("done")),
+        "{attached:?}"
+    );
     account
 }
 
@@ -83,7 +87,8 @@ async fn an_account_is_made_with_the_exercise_that_was_chosen_and_is_active_once
     assert_eq!(professional.profession_code, "50");
     assert_eq!(professional.national_number, "99700218896");
     assert_eq!(professional.id_verified_by, VerifiedBy::Psc);
-    let secret = store.write(|tx| make(clinic, tx, MailedPurpose::ConfirmAddress, &account.id)).await.unwrap();
+    let secret =
+        store.write(|tx| make(clinic, tx, MailedPurpose::ConfirmAddress, &account.id)).await.unwrap();
     let confirm = json!({ "token": secret.expose() });
     let confirmed = browser.post("/api/v1/registrations/confirm", confirm).await;
     assert_eq!(confirmed.body["status"], "active");
@@ -265,6 +270,10 @@ async fn without_configuration_the_adapters_say_so() {
     .await;
     for path in ["/api/v1/auth/psc/start", "/api/v1/auth/psc/callback", "/api/v1/auth/cps/start"] {
         let page = world.browser().get(path).await;
-        assert_eq!((page.status.as_u16(), &page.body["code"]), (501, &json!("adapter-not-configured")), "{path}");
+        assert_eq!(
+            (page.status.as_u16(), &page.body["code"]),
+            (501, &json!("adapter-not-configured")),
+            "{path}"
+        );
     }
 }

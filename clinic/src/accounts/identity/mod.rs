@@ -107,9 +107,14 @@ pub fn is_id_nat(text: &str) -> bool {
 pub enum Wish {
     LogIn,
     /// Bind the identity to the account that is logged in.
-    Attach { account: AccountId },
+    Attach {
+        account: AccountId,
+    },
     /// Prove to be there, for signing and validating.
-    Presence { account: AccountId, session: SessionId },
+    Presence {
+        account: AccountId,
+        session: SessionId,
+    },
 }
 
 /// `purpose` of a start.
@@ -118,7 +123,7 @@ pub enum Wish {
 pub enum WishWord {
     #[default]
     Login,
-    /// Logged in, and present: bind the identity to this account.
+    /// Logged in: bind the identity to this account.
     Attach,
     /// Logged in: prove presence.
     Presence,
@@ -131,10 +136,9 @@ impl WishWord {
             (WishWord::Login, _) => Ok(Wish::LogIn),
             (_, None) => Err(Problem::new(Code::Unauthenticated)),
             (WishWord::Attach, Some(signed_in)) => Ok(Wish::Attach { account: signed_in.id().clone() }),
-            (WishWord::Presence, Some(signed_in)) => Ok(Wish::Presence {
-                account: signed_in.id().clone(),
-                session: signed_in.session.id.clone(),
-            }),
+            (WishWord::Presence, Some(signed_in)) => {
+                Ok(Wish::Presence { account: signed_in.id().clone(), session: signed_in.session.id.clone() })
+            }
         }
     }
 }
@@ -317,10 +321,7 @@ pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
 }
 
 /// The session that a logged-in request carries, if any. Errors of its CSRF token stay errors.
-async fn signed_in(
-    parts: &mut http::request::Parts,
-    clinic: &Clinic,
-) -> Result<Option<SignedIn>, Problem> {
+async fn signed_in(parts: &mut http::request::Parts, clinic: &Clinic) -> Result<Option<SignedIn>, Problem> {
     use axum::extract::FromRequestParts;
     match HalfSignedIn::from_request_parts(parts, clinic).await {
         Ok(half) if half.session.complete => {
@@ -372,7 +373,8 @@ mod tests {
         for good in ["899700218896", "ANS20231122132732", "3840000012345/0012"] {
             assert!(is_id_nat(good), "{good}");
         }
-        for bad in ["", "8997", "8997 0021 8896", "899700218896\0", &"8".repeat(65), "<script>", "héhéhé"] {
+        for bad in ["", "8997", "8997 0021 8896", "899700218896\0", &"8".repeat(65), "<script>", "héhéhé"]
+        {
             assert!(!is_id_nat(bad), "{bad}");
         }
     }

@@ -72,7 +72,9 @@ pub(super) fn find(
     let found = tx.get::<Ticket>(hash.as_str())?;
     let browser = browser(clinic, headers);
     found
-        .filter(|ticket| ticket.expires_at > clinic.clock().now() && browser.as_ref() == Some(&ticket.browser))
+        .filter(|ticket| {
+            ticket.expires_at > clinic.clock().now() && browser.as_ref() == Some(&ticket.browser)
+        })
         .ok_or(Problem::new(Code::LinkUnknown))
 }
 
@@ -245,8 +247,7 @@ fn begin(
         tx.audit(&Event::new(now, action).by(ActorKind::Account, who.clone()).from_address(peer.0))?;
     }
     let subject = Subject::Account { account: account.id.clone() };
-    let (session, secret) =
-        session::begin(clinic, tx, subject, proven.method, true, account.session_epoch)?;
+    let (session, secret) = session::begin(clinic, tx, subject, proven.method, true, account.session_epoch)?;
     if let Some(sso) = &proven.sso {
         logout::remember(clinic, tx, &session, sso)?;
     }

@@ -26,7 +26,6 @@ use crate::model::{
     Account, AccountStatus, Defaults, IdType, LoginMethod, Practice, Professional, Subject, VerifiedBy,
 };
 use crate::settings::{Approval, ClinicConfig};
-use crate::store::StoreError;
 use crate::testing::{self, TestClinic, afternoon};
 
 pub struct World {
@@ -135,7 +134,6 @@ impl World {
                 tx.insert(&professional).map(|_| ())
             })
             .await
-            .map_err(|error: StoreError| error)
             .unwrap();
         account.id
     }
@@ -143,9 +141,10 @@ impl World {
     /// A browser in which somebody logged in by password and code.
     pub async fn browser_of(&self, account: &AccountId) -> Browser {
         let subject = Subject::Account { account: account.clone() };
-        let begun = self.clinic.store().write(|tx| {
-            session::begin(&self.clinic, tx, subject, LoginMethod::Password, true, 0)
-        });
+        let begun = self
+            .clinic
+            .store()
+            .write(|tx| session::begin(&self.clinic, tx, subject, LoginMethod::Password, true, 0));
         let (session, secret) = begun.await.unwrap();
         let mut browser = Browser::new(&self.url);
         browser.cookies.insert("chevet".into(), secret.expose().into());
@@ -219,7 +218,8 @@ impl Browser {
         let mut request = Request::builder().method(method).uri(&url).header(CONTENT_TYPE, kind);
         let ours = url.starts_with(&self.home);
         if ours {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(COOKIE, cookies.join("; "));
             if let Some(csrf) = &self.csrf {
                 request = request.header("x-csrf-token", csrf);

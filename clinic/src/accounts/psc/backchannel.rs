@@ -8,9 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::FROM_ONE_ADDRESS;
 use super::logout::{SsoSession, of};
 use super::token::{self, Expected};
-use super::FROM_ONE_ADDRESS;
 use crate::Clinic;
 use crate::audit::{Action as Audited, ActorKind, Event};
 use crate::crypto::{LookupHash, Purpose};

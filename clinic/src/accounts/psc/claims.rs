@@ -48,8 +48,9 @@ fn exercise(value: &Value) -> Option<Exercise> {
     let speciality = list(Some(value), "expertises")
         .filter(|expertise| expertise.get("codeTypeSavoirFaire").and_then(Value::as_str) == Some("S"))
         .find_map(|expertise| code(expertise.get("codeSavoirFaire")));
-    let mut modes: Vec<String> =
-        list(Some(value), "activities").filter_map(|activity| code(activity.get("codeModeExercice"))).collect();
+    let mut modes: Vec<String> = list(Some(value), "activities")
+        .filter_map(|activity| code(activity.get("codeModeExercice")))
+        .collect();
     modes.sort();
     modes.dedup();
     modes.truncate(10);
@@ -64,7 +65,12 @@ fn exercise(value: &Value) -> Option<Exercise> {
 }
 
 /// Who it is. `subject`: of the ID token, which has to be the same person's (OpenID Connect Core, 5.3.2).
-pub fn proven(userinfo: Value, subject: &str, session: Option<String>, id_token: String) -> Result<Proven, Distrust> {
+pub fn proven(
+    userinfo: Value,
+    subject: &str,
+    session: Option<String>,
+    id_token: String,
+) -> Result<Proven, Distrust> {
     let userinfo: Userinfo = serde_json::from_value(userinfo).map_err(|_| Distrust::Identity)?;
     if userinfo.sub != subject {
         return Err(Distrust::Subject);

@@ -64,7 +64,10 @@ pub(in crate::accounts) fn remember(
 }
 
 /// Forgets the session over there and gives its ID token.
-pub(in crate::accounts) fn forget(tx: &mut Tx<'_>, session: &SessionId) -> Result<Option<String>, StoreError> {
+pub(in crate::accounts) fn forget(
+    tx: &mut Tx<'_>,
+    session: &SessionId,
+) -> Result<Option<String>, StoreError> {
     let Some(kept) = tx.get::<SsoSession>(session)? else { return Ok(None) };
     tx.delete::<SsoSession>(session)?;
     Ok(Some(kept.value.id_token))

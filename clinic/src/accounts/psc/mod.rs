@@ -76,7 +76,10 @@ pub(crate) fn router() -> Router<Clinic> {
 pub(crate) struct Api;
 
 /// Deletes what is left of sessions that are over. For a timer.
-pub(super) fn sweep(tx: &mut crate::store::Tx<'_>, now: jiff::Timestamp) -> Result<usize, crate::store::StoreError> {
+pub(super) fn sweep(
+    tx: &mut crate::store::Tx<'_>,
+    now: jiff::Timestamp,
+) -> Result<usize, crate::store::StoreError> {
     Ok(logout::sweep(tx, now)?.saturating_add(backchannel::sweep(tx, now)?))
 }
 
@@ -106,7 +109,7 @@ fn leave_for(to: &str, cookie: Option<(http::HeaderName, http::HeaderValue)>) ->
 pub struct Start {
     /// What it is for; `login` unless said.
     #[serde(default)]
-    purpose: WishWord,
+    pub(super) purpose: WishWord,
 }
 
 /// Sends the browser to Pro Santé Connect.

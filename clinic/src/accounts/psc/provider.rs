@@ -89,7 +89,11 @@ impl Provider {
     }
 
     /// Asks, and takes a 200 only.
-    async fn ask(&self, call: &'static str, request: http::Result<Request<Bytes>>) -> Result<http::Response<Bytes>, Problem> {
+    async fn ask(
+        &self,
+        call: &'static str,
+        request: http::Result<Request<Bytes>>,
+    ) -> Result<http::Response<Bytes>, Problem> {
         let request = request.map_err(|_| unavailable(call, "bad-url"))?;
         let response =
             self.fetch.send(Reach::Any, request).await.map_err(|error| unavailable(call, error))?;
@@ -306,5 +310,61 @@ impl Signer {
             }
             Signer::P256(key) => Some(key.sign(&random, message).ok()?.as_ref().to_vec()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::encoding::AsDer;
+    use aws_lc_rs::rsa::KeySize;
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, KeyPair as _, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey,
+        VerificationAlgorithm,
+    };
+
+    use super::*;
+
+    fn pem(der: &[u8]) -> Secret {
+        Secret::new(format!(
+            "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
+            STANDARD.encode(der)
+        ))
+    }
+
+    fn claims(token: &str, algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> serde_json::Value {
+        let (signed, signature) = token.rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        UnparsedPublicKey::new(algorithm, key).verify(signed.as_bytes(), &signature).unwrap();
+        let claims = URL_SAFE_NO_PAD.decode(signed.split_once('.').unwrap().1).unwrap();
+        serde_json::from_slice(&claims).unwrap()
+    }
+
+    #[test]
+    fn a_private_key_of_either_kind_signs_an_assertion_for_the_token_endpoint() {
+        let now: Timestamp = "2026-12-03T13:30:00Z".parse().unwrap();
+        let ec = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
+        let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let rsa_der: aws_lc_rs::encoding::Pkcs8V1Der<'static> = rsa.as_der().unwrap();
+        let make = |der: &[u8]| assertion("chevet", &pem(der), "https://auth.example/token", now).unwrap();
+        for claims in [
+            claims(
+                &make(ec.to_pkcs8v1().unwrap().as_ref()),
+                &ECDSA_P256_SHA256_FIXED,
+                ec.public_key().as_ref(),
+            ),
+            claims(&make(rsa_der.as_ref()), &RSA_PKCS1_2048_8192_SHA256, rsa.public_key().as_ref()),
+        ] {
+            assert_eq!((&claims["iss"], &claims["sub"]), (&"chevet".into(), &"chevet".into()));
+            assert_eq!(claims["aud"], "https://auth.example/token");
+            assert_eq!(claims["exp"], now.as_second() + 60);
+        }
+        assert!(assertion("chevet", &Secret::new("no key"), "https://auth.example/token", now).is_none());
+    }
+
+    #[test]
+    fn id_and_secret_are_encoded_before_they_are_joined() {
+        let header = basic("a:b", &Secret::new("c d%"));
+        let text = STANDARD.decode(header.strip_prefix("Basic ").unwrap()).unwrap();
+        assert_eq!(text, b"a%3Ab:c+d%25");
     }
 }

@@ -196,7 +196,8 @@ pub fn id_token(
         return Err(Distrust::Acr);
     }
     if let Some(since) = since {
-        let proved = own.auth_time.and_then(|at| Timestamp::from_second(at).ok()).ok_or(Distrust::NotFresh)?;
+        let proved =
+            own.auth_time.and_then(|at| Timestamp::from_second(at).ok()).ok_or(Distrust::NotFresh)?;
         if since.duration_since(proved) > LEEWAY {
             return Err(Distrust::NotFresh);
         }

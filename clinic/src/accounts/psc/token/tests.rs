@@ -9,7 +9,11 @@ fn a_token_is_for_us_only_if_nobody_else_is_its_party() {
     let one = audience(serde_json::json!("us"));
     assert!(one.is_for("us", None) && one.is_for("us", Some("us")) && !one.is_for("us", Some("them")));
     let several = audience(serde_json::json!(["us", "them"]));
-    assert!(several.is_for("us", Some("us")) && !several.is_for("us", None) && !several.is_for("us", Some("them")));
+    assert!(
+        several.is_for("us", Some("us"))
+            && !several.is_for("us", None)
+            && !several.is_for("us", Some("them"))
+    );
     let alone = audience(serde_json::json!(["us"]));
     assert!(alone.is_for("us", None) && !alone.is_for("them", None));
 }
