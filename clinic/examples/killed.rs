@@ -36,8 +36,7 @@ async fn main() {
                 if n % 5 == 4 {
                     store
                         .write(|tx| {
-                            tx.destroy_key(&key);
-                            tx.delete::<Contact>(&id)?;
+                            tx.destroy_key(&key)?;
                             tx.audit(&Event::new(now, Action::ConsultationPurged).on(&id))?;
                             Ok::<_, StoreError>(())
                         })

@@ -116,6 +116,8 @@ fn check(clinic: &Clinic, mut wanted: NewRegistration, proof: Option<Proof>) -> 
     {
         match name(field) {
             Some(normal) => *field = normal,
+            // As the authority writes it: names of its test environments hold digits.
+            None if proof.is_some() && !field.is_empty() => {}
             None => refuse(false, pointer, "invalid-name"),
         }
     }
