@@ -208,14 +208,16 @@ impl<'a> FileReader<'a> {
         if keys.is_empty() {
             return;
         }
+        let under = self.known.keys().filter_map(|section| section.strip_prefix(name)?.strip_prefix('.'));
+        let words: Vec<&str> = keys.iter().copied().chain(under).collect();
         for (key, value) in table {
             let word: &str = key.get_ref();
             let full = format!("{name}.{word}");
             if self.known.contains_key(full.as_str()) {
                 self.refuse_unknown_keys(&full, key.span().start, value.get_ref());
             } else if !keys.contains(&word) {
-                let what = format!("there is no such key{}", suggestion(word, &keys));
-                self.refuse(key.span().start, full, what, listing(&keys));
+                let what = format!("there is no such key{}", suggestion(word, &words));
+                self.refuse(key.span().start, full, what, listing(&words));
             }
         }
     }

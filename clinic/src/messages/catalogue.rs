@@ -6,7 +6,8 @@ use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource};
 use unic_langid::LanguageIdentifier;
 
-/// The languages, French first: an unknown one reads French.
+/// The languages. An unknown one reads French.
+#[cfg(test)]
 pub const LOCALES: [&str; 2] = ["fr", "en"];
 
 static FRENCH: LazyLock<FluentBundle<FluentResource>> =

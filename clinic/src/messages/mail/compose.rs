@@ -67,7 +67,7 @@ pub fn compose(
     let boundary = |part: &str| format!("{part}-{}", message.id);
     let mut readable = MultiPart::alternative()
         .boundary(boundary("alternative"))
-        .singlepart(part("text/plain; charset=utf-8", text(&letter))?)
+        .singlepart(part("text/plain; charset=utf-8", text(&letter, locale))?)
         .singlepart(part("text/html; charset=utf-8", html(&letter, locale))?);
     let body = match (entry, method) {
         (Some(entry), Some(method)) => {
@@ -115,10 +115,11 @@ fn attachment(entry: String, method: CalendarMethod) -> Result<SinglePart, Compo
         .body(body))
 }
 
-fn text(letter: &Letterhead) -> String {
+fn text(letter: &Letterhead, locale: &str) -> String {
+    let colon = if locale == "en" { ":" } else { " :" };
     let mut blocks = letter.paragraphs.clone();
     if let Some((label, link)) = &letter.action {
-        blocks.push(format!("{label} :\r\n{link}"));
+        blocks.push(format!("{label}{colon}\r\n{link}"));
     }
     blocks.extend(letter.after.iter().cloned());
     blocks.push(format!("-- \r\n{}", letter.footer));

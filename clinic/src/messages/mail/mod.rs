@@ -2,6 +2,7 @@
 
 mod compose;
 
+use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -111,7 +112,20 @@ fn classified(error: &SmtpError) -> DeliveryError {
         Some(code) if error.is_permanent() => DeliveryError::Permanent(format!("smtp-{code}")),
         Some(code) => temporary(format!("smtp-{code}")),
         None if error.is_timeout() => temporary("smtp-timeout".to_owned()),
-        None if error.is_tls() => temporary("smtp-tls".to_owned()),
+        None if is_tls(error) => temporary("smtp-tls".to_owned()),
         None => temporary("smtp-unreachable".to_owned()),
     }
+}
+
+/// True when no secure connection came about: a certificate that is not trusted comes as an error of the connection.
+fn is_tls(error: &SmtpError) -> bool {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let wrapped = inner.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if wrapped.is_some_and(|wrapped| wrapped.is::<rustls::Error>()) {
+            return true;
+        }
+        cause = inner.source();
+    }
+    error.is_tls()
 }
