@@ -212,9 +212,8 @@ fn check_logins(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
         if cps.authorities.is_empty() {
             refuse("clinic.cps.authorities", "is empty", "files of the authorities that issue cards");
         }
-        if !cps.public_url.is_empty()
-            && !(cps.public_url.starts_with("https://") && is_origin(&cps.public_url))
-        {
+        let host = cps.public_url.as_str();
+        if !(host.is_empty() || host.starts_with("https://") && is_origin(host)) {
             refuse("clinic.cps.public_url", "is no host to log in at", "\"https://cps.example.org\"");
         }
     }
