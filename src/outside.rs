@@ -2,24 +2,33 @@
 
 #[cfg(feature = "emulators")]
 mod built_in {
+    use std::net::Ipv4Addr;
+    use std::time::{SystemTime, UNIX_EPOCH};
+
     use anyhow::Context;
     use axum::Router;
     use chevet_clinic::ClinicConfig;
+    use chevet_clinic::accounts::cps::CpsConfig;
+    use chevet_clinic::accounts::psc::{Credentials, PscConfig};
     use chevet_clinic::crypto::Secret;
     use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
     use chevet_config::Config;
     use chevet_emulators::Emulators;
+    use chevet_emulators::cards::Cards;
+    use chevet_emulators::psc::{Client, Psc};
+    use rand::distr::{Alphanumeric, SampleString};
 
     /// The emulators of a `--dev` run; none otherwise.
     pub struct Outside {
         emulators: Option<Emulators>,
+        _psc: Option<Psc>,
     }
 
     impl Outside {
         /// Starts them on loopback and lets the clinic use them for whatever the settings leave open.
         pub async fn start(config: &Config, clinic: &mut ClinicConfig) -> anyhow::Result<Outside> {
             if !config.dev {
-                return Ok(Outside { emulators: None });
+                return Ok(Outside { emulators: None, _psc: None });
             }
             let emulators = Emulators::start().await.context("emulators")?;
             let smtp = emulators.smtp();
@@ -44,7 +53,9 @@ mod built_in {
                 sender: "Chevet".to_owned(),
                 receipts_secret: Secret::new(secret),
             });
-            Ok(Outside { emulators: Some(emulators) })
+            let psc = psc(clinic).await?;
+            cards(config, clinic)?;
+            Ok(Outside { emulators: Some(emulators), _psc: psc })
         }
 
         /// Pages of the emulators.
@@ -56,6 +67,48 @@ mod built_in {
         pub fn page(&self) -> Option<&'static str> {
             self.emulators.as_ref().map(|_| "/dev/outbox")
         }
+    }
+
+    /// Seconds since 1970.
+    fn now() -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    /// The provider that speaks like Pro Santé Connect, unless a real one is configured.
+    async fn psc(clinic: &mut ClinicConfig) -> anyhow::Result<Option<Psc>> {
+        if clinic.psc.is_some() {
+            return Ok(None);
+        }
+        let secret = Alphanumeric.sample_string(&mut rand::rng(), 32);
+        let client = Client { id: "chevet".to_owned(), secret: secret.clone() };
+        let psc = Psc::start(client, || now().try_into().unwrap_or(i64::MAX)).await.context("emulators")?;
+        clinic.psc = Some(PscConfig {
+            discovery_url: psc.discovery_url(),
+            client_id: "chevet".to_owned(),
+            credentials: Credentials::Secret(Secret::new(secret)),
+            acr: "eidas1".to_owned(),
+            ca: None,
+        });
+        Ok(Some(psc))
+    }
+
+    /// Test cards in `data_dir/cards`, and the listener that takes them, unless one is configured.
+    fn cards(config: &Config, clinic: &mut ClinicConfig) -> anyhow::Result<()> {
+        if clinic.cps.is_some() {
+            return Ok(());
+        }
+        let folder = config.server.data_dir.join("cards");
+        Cards::new(now())?.write(&folder).context("emulators")?;
+        clinic.cps = Some(CpsConfig {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            public_url: String::new(),
+            certificate: folder.join("host.pem"),
+            key: folder.join("host.key"),
+            authorities: vec![folder.join("authorities.pem")],
+            revocation_lists: vec![folder.join("revoked.pem")],
+            accept_stale_lists: false,
+        });
+        Ok(())
     }
 
     /// A display name of a mail address.

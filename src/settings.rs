@@ -5,9 +5,11 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
+use chevet_clinic::accounts::cps::CpsConfig;
+use chevet_clinic::accounts::psc::{Credentials, PscConfig};
 use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
 use chevet_clinic::{Approval, ClinicConfig, ControlAccess, SmsQuota};
-use chevet_config::{Config, Credential, Mail, Secret, Sms, SmsGateway, Tls};
+use chevet_config::{Config, Cps, Credential, Mail, Psc, Secret, Sms, SmsGateway, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
 use chevet_sfu_io::{CompanySettings, SfuConfig};
@@ -134,12 +136,48 @@ pub fn clinic(
             per_professional: settings.sms.per_professional,
             per_number: settings.sms.per_number,
         },
+        psc: psc(&settings.psc)?,
+        cps: cps(&settings.cps),
+        webhooks_to_private_networks: settings.webhooks_to_private_networks,
     })
 }
 
 fn credential(key: &str, credential: &Credential) -> anyhow::Result<chevet_clinic::crypto::Secret> {
     let secret = credential.load().with_context(|| format!("{key}: the file cannot be read"))?;
     Ok(chevet_clinic::crypto::Secret::new(secret.expose()))
+}
+
+fn psc(psc: &Psc) -> anyhow::Result<Option<PscConfig>> {
+    if psc.client_id.is_empty() {
+        return Ok(None);
+    }
+    let credentials = match psc.private_key_file.as_str() {
+        "" => Credentials::Secret(credential("clinic.psc.client_secret", &psc.client_secret)?),
+        path => {
+            let pem = std::fs::read_to_string(path).context("clinic.psc.private_key_file")?;
+            Credentials::PrivateKey(chevet_clinic::crypto::Secret::new(pem))
+        }
+    };
+    Ok(Some(PscConfig {
+        discovery_url: psc.discovery_url.clone(),
+        client_id: psc.client_id.clone(),
+        credentials,
+        acr: psc.acr.clone(),
+        ca: (!psc.ca_file.is_empty()).then(|| psc.ca_file.clone().into()),
+    }))
+}
+
+fn cps(cps: &Cps) -> Option<CpsConfig> {
+    let paths = |texts: &[String]| texts.iter().map(Into::into).collect();
+    cps.enabled.then(|| CpsConfig {
+        listen: SocketAddr::new(cps.bind, cps.port),
+        public_url: cps.public_url.clone(),
+        certificate: (&cps.cert_file).into(),
+        key: (&cps.key_file).into(),
+        authorities: paths(&cps.authorities),
+        revocation_lists: paths(&cps.revocation_lists),
+        accept_stale_lists: cps.accept_stale_lists,
+    })
 }
 
 fn mail(mail: &Mail) -> anyhow::Result<Option<MailConfig>> {

@@ -13,8 +13,11 @@ pub mod accounts;
 pub mod audit;
 pub mod backup;
 pub mod client;
+pub mod clients;
 pub mod clock;
 pub mod crypto;
+pub mod fetch;
+pub mod hooks;
 pub mod http;
 pub mod idempotency;
 pub mod ids;
@@ -50,6 +53,8 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] OpenError),
     #[error(transparent)]
+    Cps(#[from] accounts::cps::StartError),
+    #[error(transparent)]
     Mail(#[from] messages::MailConfigError),
 }
 
@@ -69,6 +74,8 @@ struct Inner {
     outbox: Outbox,
     idempotency: Idempotency,
     traffic: Traffic,
+    psc: Option<accounts::psc::Provider>,
+    cps: Option<accounts::cps::Listening>,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -105,7 +112,13 @@ impl Clinic {
         let lookup = LookupKey::new(&key);
         let scheduler = Scheduler::new(store.clone(), clock.clone());
         let outbox = Outbox::new(store.clone(), clock.clone(), scheduler.clone());
+        let card_host = match &config.cps {
+            Some(cps) => Some(accounts::cps::open(cps, &clock).await?),
+            None => None,
+        };
         let inner = Inner {
+            psc: config.psc.clone().map(accounts::psc::Provider::new),
+            cps: card_host.as_ref().map(|host| host.listening.clone()),
             idempotency: Idempotency::new(store.clone(), lookup.clone()),
             csrf: key.derive("csrf"),
             config,
@@ -120,6 +133,10 @@ impl Clinic {
         };
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
+        hooks::install(&clinic);
+        if let Some(host) = card_host {
+            clinic.spawn(host.run(clinic.clone(), clinic.stopping()));
+        }
         messages::install(&clinic)?;
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
@@ -188,6 +205,16 @@ impl Clinic {
     /// Rate limits that live in memory; those that last are in [`limits`].
     pub fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// Pro Santé Connect, if it is configured.
+    pub fn psc(&self) -> Option<&accounts::psc::Provider> {
+        self.inner.psc.as_ref()
+    }
+
+    /// The listener that asks for cards, if it is configured.
+    pub fn cps(&self) -> Option<&accounts::cps::Listening> {
+        self.inner.cps.as_ref()
     }
 
     pub(crate) fn csrf_key(&self) -> &Key {

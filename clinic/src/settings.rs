@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::accounts::cps::CpsConfig;
+use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
 use crate::messages::settings::{MailConfig, SmsConfig};
 
@@ -21,6 +23,12 @@ pub struct ClinicConfig {
     pub organisation: String,
     /// Addresses that become administrators when they register.
     pub administrators: Vec<String>,
+    /// Pro Santé Connect.
+    pub psc: Option<PscConfig>,
+    /// The listener for CPS cards.
+    pub cps: Option<CpsConfig>,
+    /// Webhooks may go to private addresses and without TLS: for portals on the same network, and for trying.
+    pub webhooks_to_private_networks: bool,
     /// `None`: mails fail with `adapter-not-configured`.
     pub mail: Option<MailConfig>,
     /// `None`: short messages fail with `adapter-not-configured`.
@@ -76,6 +84,9 @@ impl Default for ClinicConfig {
             accept_test_identifiers: false,
             organisation: "Chevet".to_owned(),
             administrators: Vec::new(),
+            psc: None,
+            cps: None,
+            webhooks_to_private_networks: false,
             mail: None,
             sms: None,
             sms_quota: SmsQuota::default(),

@@ -102,6 +102,7 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
             refuse("clinic.organisation", "is empty", "a name");
         }
         check_messages(config, &mut refuse);
+        check_logins(config, &mut refuse);
         if config.limits.connections == 0 {
             refuse("limits.connections", "would let nobody in", "1 or more");
         }
@@ -190,6 +191,37 @@ fn check_messages(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
             "or per_professional would allow none",
             "1 or more; gateway = \"off\" sends none",
         );
+    }
+}
+
+fn check_logins(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
+    let (psc, cps) = (&config.clinic.psc, &config.clinic.cps);
+    if !psc.client_id.is_empty() {
+        if psc.client_secret.is_empty() == psc.private_key_file.is_empty() {
+            refuse("clinic.psc.client_secret", "or private_key_file is needed", "one of the two");
+        }
+        if !psc.discovery_url.starts_with("https://") && !config.dev {
+            refuse("clinic.psc.discovery_url", "is not secure", "an https:// address");
+        }
+        if psc.acr.is_empty() {
+            refuse("clinic.psc.acr", "is empty", "\"eidas1\"");
+        }
+    }
+    if cps.enabled {
+        if cps.cert_file.is_empty() || cps.key_file.is_empty() {
+            refuse(
+                "clinic.cps.cert_file",
+                "or key_file is empty",
+                "the certificate of the card's host, and its key",
+            );
+        }
+        if cps.authorities.is_empty() {
+            refuse("clinic.cps.authorities", "is empty", "files of the authorities that issue cards");
+        }
+        let host = cps.public_url.as_str();
+        if !(host.is_empty() || host.starts_with("https://") && is_origin(host)) {
+            refuse("clinic.cps.public_url", "is no host to log in at", "\"https://cps.example.org\"");
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! `chevet config` all walk it, so none of them can forget a key.
 
 mod check;
+mod logins;
 mod messages;
 mod problem;
 mod read;
@@ -20,6 +21,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use logins::{Cps, Psc};
 pub use messages::{Credential, Mail, MailTls, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
 pub use read::{Loaded, Origin, Sources};
@@ -149,8 +151,12 @@ pub struct Clinic {
     pub administrators: Vec<String>,
     /// Takes professionals' numbers whose key is wrong: those of the authorities' test environments.
     pub accept_test_identifiers: bool,
+    /// Webhooks may go to private addresses and without TLS.
+    pub webhooks_to_private_networks: bool,
     pub mail: Mail,
     pub sms: Sms,
+    pub psc: Psc,
+    pub cps: Cps,
 }
 
 /// What makes a confirmed registration active.
@@ -265,8 +271,11 @@ impl Default for Clinic {
             approval: Approval::Manual,
             administrators: Vec::new(),
             accept_test_identifiers: false,
+            webhooks_to_private_networks: false,
             mail: Mail::default(),
             sms: Sms::default(),
+            psc: Psc::default(),
+            cps: Cps::default(),
         }
     }
 }
@@ -337,6 +346,7 @@ impl Config {
         visit.setting("approval", &mut clinic.approval);
         visit.setting("administrators", &mut clinic.administrators);
         visit.setting("accept_test_identifiers", &mut clinic.accept_test_identifiers);
+        visit.setting("webhooks_to_private_networks", &mut clinic.webhooks_to_private_networks);
 
         let mail = &mut clinic.mail;
         visit.section("clinic.mail");
@@ -364,6 +374,27 @@ impl Config {
         visit.setting("header", &mut sms.header);
         visit.setting("per_professional", &mut sms.per_professional);
         visit.setting("per_number", &mut sms.per_number);
+
+        let psc = &mut clinic.psc;
+        visit.section("clinic.psc");
+        visit.setting("discovery_url", &mut psc.discovery_url);
+        visit.setting("client_id", &mut psc.client_id);
+        visit.setting("client_secret", &mut psc.client_secret);
+        visit.setting("private_key_file", &mut psc.private_key_file);
+        visit.setting("acr", &mut psc.acr);
+        visit.setting("ca_file", &mut psc.ca_file);
+
+        let cps = &mut clinic.cps;
+        visit.section("clinic.cps");
+        visit.setting("enabled", &mut cps.enabled);
+        visit.setting("bind", &mut cps.bind);
+        visit.setting("port", &mut cps.port);
+        visit.setting("public_url", &mut cps.public_url);
+        visit.setting("cert_file", &mut cps.cert_file);
+        visit.setting("key_file", &mut cps.key_file);
+        visit.setting("authorities", &mut cps.authorities);
+        visit.setting("revocation_lists", &mut cps.revocation_lists);
+        visit.setting("accept_stale_lists", &mut cps.accept_stale_lists);
 
         visit.section("logging");
         visit.setting("level", &mut logging.level);

@@ -176,23 +176,39 @@ pub(super) async fn session(State(clinic): State<Clinic>, half: HalfSignedIn) ->
     axum::Json(body(&clinic, &half.session, &half.account))
 }
 
+/// Where a logout goes on.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LoggedOut {
+    /// The browser goes there to end the session at Pro Santé Connect too.
+    continue_at: String,
+}
+
 /// Ends the session.
 #[utoipa::path(post, path = "/api/v1/auth/logout", tag = "login", security(("session" = [])), responses(
+    (status = 200, description = "Ended here; Pro Santé Connect has a session of its own", body = LoggedOut),
     (status = 204, description = "Ended; the cookie is taken away"),
     (status = 401, description = "There was none", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn logout(State(clinic): State<Clinic>, half: HalfSignedIn) -> Result<Response, Problem> {
     let now = clinic.clock().now();
-    clinic
+    let id_token = clinic
         .store()
         .write(|tx| {
             tx.delete::<Session>(&half.session.id)?;
             let who = Some(half.account.id.to_string());
-            tx.audit(&Event::new(now, Audited::AuthLogout).by(ActorKind::Account, who))
+            tx.audit(&Event::new(now, Audited::AuthLogout).by(ActorKind::Account, who))?;
+            super::psc::logout::forget(tx, &half.session.value.id)
         })
         .await?;
     let cookie = Cookie::Account.clear(clinic.secure_cookies());
-    Ok((StatusCode::NO_CONTENT, [cookie]).into_response())
+    let on = match id_token {
+        Some(id_token) => super::psc::logout::address(&clinic, &id_token).await,
+        None => None,
+    };
+    Ok(match on {
+        Some(continue_at) => ([cookie], axum::Json(LoggedOut { continue_at })).into_response(),
+        None => (StatusCode::NO_CONTENT, [cookie]).into_response(),
+    })
 }
 
 /// Mails a link for a new password, if the address has an active account. The answer is the same if not.

@@ -2,9 +2,12 @@
 //!
 //! Nobody can find out here whether an address has an account: answers, their times and the rate limits are the same.
 
+pub mod cps;
+mod identity;
 mod login;
 mod me;
 mod mfa;
+pub mod psc;
 mod registration;
 mod secrets;
 pub mod totp;
@@ -49,6 +52,9 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/api/v1/me", get(me::me).patch(me::change))
         .route("/api/v1/me/interests", get(me::interests).put(me::set_interests))
         .route("/api/v1/me/password", axum::routing::put(login::change_password))
+        .merge(identity::router())
+        .merge(psc::router())
+        .merge(cps::router())
 }
 
 #[derive(OpenApi)]
@@ -80,9 +86,15 @@ pub(crate) fn router() -> Router<Clinic> {
 )]
 pub(crate) struct Api;
 
+/// The descriptions of this part of the API.
+pub(crate) fn descriptions() -> [utoipa::openapi::OpenApi; 4] {
+    [Api::openapi(), identity::Api::openapi(), psc::Api::openapi(), cps::Api::openapi()]
+}
+
 /// Deletes mailed secrets that have expired and registrations that nobody confirmed. For a timer.
 pub(crate) fn sweep(tx: &mut Tx<'_>, now: jiff::Timestamp) -> Result<usize, StoreError> {
-    Ok(secrets::sweep(tx, now)? + registration::sweep_unverified(tx, now)?)
+    let sweeps = [secrets::sweep, registration::sweep_unverified, identity::sweep, psc::sweep];
+    sweeps.into_iter().try_fold(0, |swept: usize, sweep| Ok(swept.saturating_add(sweep(tx, now)?)))
 }
 
 /// Runs something slow off the threads that answer requests.

@@ -15,6 +15,8 @@ pub enum Purpose {
     LinkSecret,
     /// The secret of a session cookie.
     Session,
+    /// What carries a login to the authority and back.
+    LoginState,
     /// A secret mailed once: confirmation, reset.
     MailedSecret,
     RecoveryCode,
@@ -35,6 +37,7 @@ impl Purpose {
             Purpose::Phone => "phone",
             Purpose::LinkSecret => "link",
             Purpose::Session => "session",
+            Purpose::LoginState => "login",
             Purpose::MailedSecret => "mailed",
             Purpose::RecoveryCode => "recovery",
             Purpose::ApiSecret => "api",

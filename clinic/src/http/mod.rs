@@ -33,13 +33,15 @@ pub use session::{Caller, Guest, HalfSignedIn, SignedIn};
 
 use crate::Clinic;
 use crate::model::retention::{RULES, Rule};
-use crate::{accounts, messages};
+use crate::{accounts, clients, hooks, messages};
 
 /// Everything below `/api/v1` and `/p/v1`.
 pub(crate) fn router(clinic: Clinic) -> Router {
     Router::new()
         .merge(own())
         .merge(accounts::router())
+        .merge(clients::router())
+        .merge(hooks::router())
         .merge(messages::router())
         .route("/api/v1/{*rest}", any(nothing))
         .route("/p/v1/{*rest}", any(nothing))

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::authorize::Actor;
 use super::problem::{Code, Problem};
 use crate::Clinic;
+use crate::clients;
 use crate::crypto::{Purpose, Secret, same, secret::hex};
 use crate::ids::{AccountId, SessionId};
 use crate::model::{Account, AccountStatus, ApiClient, LoginMethod, Session, Subject};
@@ -207,6 +208,9 @@ impl FromRequestParts<Clinic> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, clinic: &Clinic) -> Result<SignedIn, Problem> {
+        if let Some(bearer) = frame_bearer(parts) {
+            return clients::within(clinic, bearer, parts.uri.path());
+        }
         match find(clinic, Cookie::Account, parts)? {
             Some(Found { session, account: Some(account) }) if session.complete => {
                 Ok(SignedIn { session, account })
@@ -228,6 +232,10 @@ impl FromRequestParts<Clinic> for HalfSignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, clinic: &Clinic) -> Result<HalfSignedIn, Problem> {
+        if let Some(bearer) = frame_bearer(parts) {
+            let SignedIn { session, account } = clients::within(clinic, bearer, parts.uri.path())?;
+            return Ok(HalfSignedIn { session, account });
+        }
         match find(clinic, Cookie::Account, parts)? {
             Some(Found { session, account: Some(account) }) => Ok(HalfSignedIn { session, account }),
             _ => Err(Problem::new(Code::Unauthenticated)),
@@ -295,18 +303,27 @@ impl FromRequestParts<Clinic> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, clinic: &Clinic) -> Result<Caller, Problem> {
-        let bearer = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(secret) = bearer.and_then(|value| value.strip_prefix("Bearer ")) else {
-            let signed_in = SignedIn::from_request_parts(parts, clinic).await?;
-            return Ok(Caller::Account(Box::new(signed_in)));
-        };
-        let hash = clinic.lookup().hash(Purpose::ApiSecret, secret.trim());
-        let client = clinic.store().find::<ApiClient>("secret", IndexKey::new().hash(&hash))?;
-        match client.filter(|client| client.disabled_at.is_none()) {
-            Some(client) => Ok(Caller::Client(Box::new(client))),
-            None => Err(Problem::new(Code::Unauthenticated)),
+        match bearer(parts).filter(|bearer| !bearer.starts_with(clients::BEARER_PREFIX)) {
+            Some(secret) => {
+                let client = clients::access::bearer(clinic, &parts.headers, secret)?;
+                Ok(Caller::Client(Box::new(client)))
+            }
+            None => {
+                let signed_in = SignedIn::from_request_parts(parts, clinic).await?;
+                Ok(Caller::Account(Box::new(signed_in)))
+            }
         }
     }
+}
+
+fn bearer(parts: &Parts) -> Option<&str> {
+    let header = parts.headers.get(AUTHORIZATION)?.to_str().ok()?;
+    header.strip_prefix("Bearer ").map(str::trim)
+}
+
+/// The bearer of a portal's frame. Nothing adds it by itself, as browsers add cookies, so it needs no CSRF token.
+fn frame_bearer(parts: &Parts) -> Option<&str> {
+    bearer(parts).filter(|bearer| bearer.starts_with(clients::BEARER_PREFIX))
 }
 
 /// Browsers say from where a request comes: one that changes something and comes from another site is refused before

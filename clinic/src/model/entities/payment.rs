@@ -24,6 +24,21 @@ words! {
 }
 
 impl Scope {
+    pub const ALL: [Scope; 12] = [
+        Scope::ConsultationsRead,
+        Scope::ConsultationsWrite,
+        Scope::PatientsRead,
+        Scope::PatientsWrite,
+        Scope::DocumentsRead,
+        Scope::DocumentsWrite,
+        Scope::PaymentsWrite,
+        Scope::ExportRead,
+        Scope::AuditRead,
+        Scope::LinksRead,
+        Scope::WebhooksWrite,
+        Scope::EmbedWrite,
+    ];
+
     /// `consultations:write` and the like.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -180,6 +195,7 @@ impl Record for ApiClient {
         for secret in &self.secrets {
             indexes.unique("secret", IndexKey::new().hash(secret));
         }
+        indexes.add("created", IndexKey::new().time(self.created_at));
     }
 }
 
@@ -191,8 +207,12 @@ pub struct WebhookEndpoint {
     pub url: String,
     /// The newest first; two while they are being exchanged.
     pub secrets: Vec<String>,
+    /// Empty: all.
     pub events: Vec<String>,
     pub created_at: Timestamp,
+    /// When the newer of two secrets came: the older is good for a day more.
+    #[serde(default)]
+    pub rotated_at: Option<Timestamp>,
     #[serde(default)]
     pub disabled_at: Option<Timestamp>,
 }
@@ -210,5 +230,8 @@ impl Record for WebhookEndpoint {
 
     fn index(&self, indexes: &mut Indexes) {
         indexes.add("client", IndexKey::new().text(self.client.as_str()));
+        if self.disabled_at.is_none() {
+            indexes.add("open", IndexKey::new().time(self.created_at));
+        }
     }
 }
