@@ -13,6 +13,7 @@ pub mod accounts;
 pub mod audit;
 pub mod backup;
 pub mod clock;
+pub mod consultations;
 pub mod crypto;
 pub mod http;
 pub mod idempotency;
@@ -33,6 +34,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use clock::{Clock, Scheduler};
+use consultations::Live;
 use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
@@ -65,6 +67,7 @@ struct Inner {
     outbox: Outbox,
     idempotency: Idempotency,
     traffic: Traffic,
+    live: Live,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -111,6 +114,7 @@ impl Clinic {
             scheduler,
             outbox,
             traffic: Traffic::default(),
+            live: Live::default(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
         };
@@ -183,6 +187,11 @@ impl Clinic {
     /// Rate limits that live in memory; those that last are in [`limits`].
     pub fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// Tells open pages what changed.
+    pub fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     pub(crate) fn csrf_key(&self) -> &Key {
