@@ -20,6 +20,7 @@ pub mod idempotency;
 pub mod ids;
 mod janitor;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod outbox;
 pub mod settings;
@@ -39,7 +40,7 @@ use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
 use outbox::Outbox;
-pub use settings::{Approval, ClinicConfig, ControlAccess};
+pub use settings::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use store::{OpenError, Store};
 
 /// Why the clinic could not start.
