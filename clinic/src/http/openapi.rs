@@ -46,7 +46,8 @@ impl Modify for Security {
 /// OpenAPI 3.1 as JSON; `docs/openapi-clinic.json` holds the same text.
 pub fn openapi() -> String {
     let mut all = Root::openapi();
-    for part in [super::Api::openapi(), crate::accounts::Api::openapi()] {
+    for part in [super::Api::openapi(), crate::accounts::Api::openapi(), crate::consultations::Api::openapi()]
+    {
         all.merge(part);
     }
     let mut text = all.to_pretty_json().unwrap_or_default();
