@@ -24,9 +24,10 @@ use crate::crypto::{Purpose, Secret};
 use crate::http::session;
 use crate::ids::AccountId;
 use crate::model::{
-    Account, Defaults, INTEREST_TELECONSULTATION, IdType, LoginMethod, Practice, Professional, Role, Subject,
+    Account, Defaults, INTEREST_TELECONSULTATION, IdType, LoginMethod, Practice, Professional, Role, Session, Subject,
     VerifiedBy,
 };
+use crate::store::IndexKey;
 use crate::outbox::{Channel, Deliver, DeliveryError, Message, Receipt};
 use crate::testing::{TestClinic, account};
 use fake::FakeControl;
@@ -129,9 +130,22 @@ impl World {
         (browser, account.id)
     }
 
+    /// A professional at work is never idle, however far the clock jumps.
+    fn keep_awake(&self, browser: &Browser) {
+        let Some(secret) = browser.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("chevet=")) else { return };
+        let (store, now) = (self.clinic.store(), self.clinic.clock().now());
+        let key = IndexKey::new().hash(&self.clinic.lookup().hash(Purpose::Session, secret));
+        if let Some(mut session) = store.find::<Session>("secret", key).unwrap() {
+            session.seen_at = now;
+            session.expires_at = now + SignedDuration::from_hours(1);
+            store.write_unflushed(|tx| tx.update(&mut session)).unwrap();
+        }
+    }
+
     pub fn request(&self, browser: &Browser, method: Method, path: &str, body: &Value) -> Request<Body> {
         static KEYS: AtomicU64 = AtomicU64::new(0);
         let key = KEYS.fetch_add(1, Ordering::Relaxed).to_string();
+        self.keep_awake(browser);
         let mut request = Request::builder()
             .method(method)
             .uri(path)
