@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use crate::clock::{Handler, Job, JobError, Schedule};
 use crate::model::retention::{Kept, default_of};
 use crate::store::{Store, StoreError};
-use crate::{Clinic, accounts, audit, http, limits};
+use crate::{Clinic, accounts, audit, http, limits, outbox};
 
 const KIND: &str = "janitor";
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -37,6 +37,7 @@ impl Handler for Janitor {
         self.idempotency.sweep(now).await?;
         self.store.write(|tx| limits::sweep(tx, now)).await?;
         self.store.write(|tx| http::session::sweep(tx, now)).await?;
+        self.store.write(|tx| outbox::sweep(tx, now)).await?;
         self.store.write(|tx| accounts::sweep(tx, now)).await?;
         let oldest = now.saturating_sub(default_of(Kept::Audit)).unwrap_or(now);
         audit::prune(&self.store, oldest, now).await?;

@@ -112,6 +112,34 @@ impl Server {
         }
     }
 
+    /// Where the server keeps what must outlive it.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Runs another command of the program, on this data directory: whether it went well, and what it said.
+    pub async fn command(words: &[&str], data: &Path) -> anyhow::Result<(bool, String)> {
+        let mut command = Command::new(binary()?);
+        for (key, _) in std::env::vars_os().filter(|(key, _)| key.to_string_lossy().starts_with("CHEVET_")) {
+            command.env_remove(key);
+        }
+        let output = command.args(words).env("CHEVET_SERVER__DATA_DIR", data).stdin(Stdio::null()).output();
+        let output = tokio::time::timeout(crate::DEADLINE, output).await.context("it hangs")??;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// A POST with a JSON body: status and the whole answer.
+    pub async fn post(&self, path: &str, body: &serde_json::Value) -> std::io::Result<(u16, String)> {
+        let body = body.to_string();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.exchange((head + &body).as_bytes(), Duration::from_secs(10)).await
+    }
+
     fn said_port(&self) -> Option<u16> {
         let log = std::fs::read_to_string(&self.log).ok()?;
         let (_, rest) = log.split_once("listening on http://")?;

@@ -1,6 +1,6 @@
 //! Registration, confirmation of the address, approval.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,9 @@ use super::{TERMS_VERSION, slow};
 use crate::Clinic;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
 use crate::crypto::{Purpose, password};
+use crate::http::authorize::{Action, Resource, authorize};
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, Json, PageBody, PageQuery, Peer, Problem, SignedIn};
+use crate::http::{Code, Json, PageBody, PageQuery, Path, Peer, Problem, SignedIn};
 use crate::ids::AccountId;
 use crate::limits::{self, Rate};
 use crate::model::identifier::{PROFESSIONS, is_adeli, is_finess, is_rpps, is_siret, profession_of};
@@ -475,8 +476,11 @@ pub struct Pending {
     number_used_elsewhere: bool,
 }
 
-pub(super) fn require_admin(signed_in: &SignedIn) -> Result<(), Problem> {
-    if signed_in.account.roles.contains(&Role::OrgAdmin) { Ok(()) } else { Err(Problem::new(Code::NotFound)) }
+/// Whoever is no administrator does not learn what there would be to administer.
+fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
+    let actor = signed_in.actor(clinic.clock().now());
+    authorize(&actor, Action::Administer, &Resource::of_account(signed_in.id()), &None)
+        .map_err(|_| Problem::new(Code::NotFound))
 }
 
 /// The registrations that wait for an administrator.
@@ -489,9 +493,9 @@ pub(super) fn require_admin(signed_in: &SignedIn) -> Result<(), Problem> {
 pub(super) async fn list(
     State(clinic): State<Clinic>,
     signed_in: SignedIn,
-    axum::extract::Query(page): axum::extract::Query<PageQuery>,
+    crate::http::Query(page): crate::http::Query<PageQuery>,
 ) -> Result<axum::Json<PageBody<Pending>>, Problem> {
-    require_admin(&signed_in)?;
+    require_admin(&clinic, &signed_in)?;
     let query = page.apply(Query::new("status", IndexKey::new().text("pending_approval")))?;
     let found = clinic.store().list::<Account>(&query)?;
     let mut items = Vec::new();
@@ -539,7 +543,7 @@ pub(super) async fn decide(
     Path(id): Path<String>,
     Json(decision): Json<Decision>,
 ) -> Result<axum::Json<Confirmed>, Problem> {
-    require_admin(&signed_in)?;
+    require_admin(&clinic, &signed_in)?;
     let id: AccountId = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
     if decision.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
         return Err(Problem::field("/reason", "too-long"));

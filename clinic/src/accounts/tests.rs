@@ -363,15 +363,28 @@ async fn an_administrator_approves_and_refuses_and_nobody_else_sees_registration
     let (_, pending) = world.get(&mut admin, "/api/v1/registrations").await;
     assert_eq!(pending["items"].as_array().unwrap().len(), 2);
     assert_eq!(pending["items"][0]["number_used_elsewhere"], true);
-    let decide = |index: usize| {
-        format!("/api/v1/registrations/{}/decision", pending["items"][index]["id"].as_str().unwrap())
+    for (query, pointer) in [("limit=0", "/limit"), ("cursor=%21", "/cursor")] {
+        let (status, problem) = world.get(&mut admin, &format!("/api/v1/registrations?{query}")).await;
+        assert_eq!(
+            (status, &problem["errors"][0]["pointer"]),
+            (StatusCode::UNPROCESSABLE_ENTITY, &json!(pointer))
+        );
+    }
+    assert_eq!(world.get(&mut admin, "/api/v1/registrations?limit=many").await.1["code"], "malformed");
+    let decide = |email: &str| {
+        let items = pending["items"].as_array().unwrap();
+        let one = items.iter().find(|item| item["email"] == email).unwrap();
+        format!("/api/v1/registrations/{}/decision", one["id"].as_str().unwrap())
     };
-    let (status, body) = world.post(&mut admin, &decide(0), json!({ "approve": true })).await;
+    let (status, body) = world.post(&mut admin, &decide(EMAIL), json!({ "approve": true })).await;
     assert_eq!((status, &body["status"]), (StatusCode::OK, &json!("active")));
     let refusal = json!({ "approve": false, "reason": "Numéro inconnu" });
-    let (status, _) = world.post(&mut admin, &decide(1), refusal).await;
+    let (status, _) = world.post(&mut admin, &decide("paul@cabinet.example"), refusal).await;
     assert_eq!(status, StatusCode::OK);
-    assert_eq!(world.post(&mut admin, &decide(1), json!({ "approve": true })).await.0, StatusCode::CONFLICT);
+    assert_eq!(
+        world.post(&mut admin, &decide("paul@cabinet.example"), json!({ "approve": true })).await.0,
+        StatusCode::CONFLICT
+    );
     world.mail(EMAIL, "registration-validated").await;
     let refused = world.mail("paul@cabinet.example", "registration-refused").await;
     assert_eq!(refused.data["reason"], "Numéro inconnu");
@@ -384,7 +397,7 @@ async fn an_administrator_approves_and_refuses_and_nobody_else_sees_registration
     assert_eq!(world.get(&mut jeanne, "/api/v1/me").await.0, StatusCode::OK);
     assert_eq!(world.get(&mut jeanne, "/api/v1/registrations").await.0, StatusCode::NOT_FOUND);
     assert_eq!(
-        world.post(&mut jeanne, &decide(1), json!({ "approve": true })).await.0,
+        world.post(&mut jeanne, &decide("paul@cabinet.example"), json!({ "approve": true })).await.0,
         StatusCode::NOT_FOUND
     );
 }

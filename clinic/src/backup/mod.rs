@@ -21,7 +21,7 @@ pub use socket::serve;
 use crate::audit::{self, Event};
 use crate::crypto::keyring::{KeyringError, WrappedKey};
 use crate::crypto::{DataKeyId, InstanceKey, KeyFileError, Keyring};
-use crate::ids::BlobId;
+use crate::store::blobs::is_name;
 use crate::store::{Batch, Engine, EngineError, OpenError, SledEngine, Store, StoreError};
 use crate::{StartError, key_file, store_dir};
 use format::{Frame, Reader, Writer};
@@ -201,7 +201,9 @@ fn fill_store(from: impl Read, dir: &Path, key: &InstanceKey) -> Result<(), Back
                 }
             }
             Frame::Blob { name, sealed } => {
-                name.parse::<BlobId>().map_err(|_| BackupError::Damaged)?;
+                if !is_name(&name) {
+                    return Err(BackupError::Damaged);
+                }
                 let mut file = OpenOptions::new()
                     .write(true)
                     .create_new(true)

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::audit::{Action, Event};
+use crate::ids::BlobId;
 use crate::model::Contact;
 use crate::testing::TestClinic;
 use crate::{Clinic, ClinicConfig, clock::Clock};

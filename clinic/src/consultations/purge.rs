@@ -9,8 +9,7 @@ use crate::crypto::secret::hex;
 use crate::ids::PatientId;
 use crate::messages::{self, Channel, Letter};
 use crate::model::{
-    Account, Consent, Consultation, Contact, DeviceCheck, Incident, Invitation, Kind, Participant, Patient,
-    Status,
+    Account, Consent, Consultation, Contact, Invitation, Kind, Patient, Status,
 };
 use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};
 
@@ -83,9 +82,8 @@ pub fn forget_phone(tx: &mut Tx<'_>, consultation: &Consultation) -> Result<(), 
     Ok(())
 }
 
-/// Deletes the records of the call, leaves the proof of the consents, and destroys the key of the consultation; of the
-/// patient file too, if this was the last of its consultations. What other modules keep under the key cannot be read any
-/// more.
+/// Leaves the proof of the consents, and destroys the key of the consultation with everything under it; of the patient file
+/// too, if this was the last of its consultations.
 pub fn destroy(tx: &mut Tx<'_>, consultation: &mut Consultation) -> Result<(), StoreError> {
     let id = consultation.id.clone();
     let consents = tx.all::<Consent>("consultation", id.as_str())?;
@@ -97,27 +95,11 @@ pub fn destroy(tx: &mut Tx<'_>, consultation: &mut Consultation) -> Result<(), S
         }
         consultation.consent_proof = Some(hex(&digest.finalize()));
     }
-    for consent in consents {
-        tx.delete::<Consent>(&consent.id)?;
-    }
-    for check in tx.all::<DeviceCheck>("consultation", id.as_str())? {
-        tx.delete::<DeviceCheck>(&check.id)?;
-    }
-    for incident in tx.all::<Incident>("consultation", id.as_str())? {
-        tx.delete::<Incident>(&incident.id)?;
-    }
     for participant in tx.participants(&id)? {
         crate::http::session::end_all(tx, &participant.id)?;
-        tx.delete::<Participant>(&participant.id)?;
     }
-    for invitation in tx.all::<Invitation>("consultation", id.as_str())? {
-        for message in tx.all::<crate::outbox::Message>("about", invitation.id.as_str())? {
-            tx.delete::<crate::outbox::Message>(&message.id)?;
-        }
-        tx.delete::<Invitation>(&invitation.id)?;
-    }
-    tx.delete::<Contact>(&id)?;
-    tx.destroy_key(&consultation.data_key());
+    // Whatever module sealed it: records and blobs go with their key.
+    tx.destroy_key(&consultation.data_key())?;
     if let Some(patient) = consultation.patient_id.take()
         && !has_other(tx, &patient, consultation)?
     {
@@ -142,9 +124,7 @@ fn has_other(tx: &Tx<'_>, patient: &PatientId, but: &Consultation) -> Result<boo
 /// Destroys the key of a patient file.
 pub fn erase_patient(tx: &mut Tx<'_>, patient: &PatientId) -> Result<(), StoreError> {
     if let Some(found) = tx.unpurged::<Patient>(patient.as_str())? {
-        let key = found.data_key();
-        tx.delete::<Patient>(patient)?;
-        tx.destroy_key(&key);
+        tx.destroy_key(&found.data_key())?;
     }
     Ok(())
 }

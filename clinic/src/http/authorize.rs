@@ -44,6 +44,13 @@ pub struct Resource {
     pub visible: bool,
 }
 
+impl Resource {
+    /// What an account owns besides consultations, and what belongs to the installation.
+    pub fn of_account(owner: &AccountId) -> Resource {
+        Resource { owner: owner.clone(), consultation: None, seats: Vec::new(), author: None, visible: false }
+    }
+}
+
 /// A participant, as far as rights go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seat {

@@ -6,8 +6,8 @@
 pub mod authorize;
 mod code;
 pub mod etag;
+mod extract;
 pub mod idempotent;
-mod json;
 mod openapi;
 pub mod page;
 pub mod peer;
@@ -24,7 +24,7 @@ use utoipa::{OpenApi, ToSchema};
 
 pub use authorize::{Action, Actor, Denied, authorize};
 pub use etag::{IfMatch, etag};
-pub use json::Json;
+pub use extract::{Json, Path, Query};
 pub use openapi::openapi;
 pub use page::{PageBody, PageQuery};
 pub use peer::Peer;

@@ -223,6 +223,24 @@ impl Post for Tx<'_> {
     }
 }
 
+/// How long it is known that a message was sent, or was not.
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Deletes messages that were settled long ago. For a timer.
+pub fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
+    let oldest = IndexKey::new().time(now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN));
+    let mut count = 0;
+    for status in Status::ALL.into_iter().filter(|status| status.is_final()) {
+        let query =
+            Query::new("status", IndexKey::new().text(status.as_str())).until(oldest.clone()).limit(500);
+        for message in tx.list::<Message>(&query)?.items {
+            tx.delete::<Message>(&message.id)?;
+            count += 1;
+        }
+    }
+    Ok(count)
+}
+
 /// Nothing is left to send: address and data go, the status stays.
 fn finish(message: &mut Message, status: Status) {
     message.status = status;

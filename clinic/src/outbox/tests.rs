@@ -168,14 +168,7 @@ async fn a_message_of_a_purged_consultation_is_not_sent() {
         .unwrap();
     world.outbox.wake();
     world.reach(&message.id, |message| message.status == Status::Queued && message.attempts == 1).await;
-    world
-        .store
-        .write(|tx| {
-            tx.destroy_key(&key);
-            Ok::<_, StoreError>(())
-        })
-        .await
-        .unwrap();
+    world.store.write(|tx| tx.destroy_key(&key)).await.unwrap();
     world.clock.advance(SignedDuration::from_mins(1));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(world.sender.keys.lock().unwrap().len(), 1);
@@ -201,4 +194,18 @@ async fn a_message_can_be_taken_back_until_its_first_try() {
     world.reach(&sent.id, |message| message.status == Status::Sent).await;
     assert_eq!(world.store.write(|tx| tx.take_back(&sent.id)).await, Ok(false));
     assert_eq!(world.sender.keys.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_settled_message_is_forgotten_after_thirty_days_and_a_waiting_one_is_not() {
+    let world = world(vec![Ok(Receipt::default()), temporary()]);
+    let (sent, waiting) = (world.message(), world.message());
+    world.post(&sent).await;
+    world.reach(&sent.id, |message| message.status == Status::Sent).await;
+    world.post(&waiting).await;
+    world.reach(&waiting.id, |message| message.status == Status::Queued && message.attempts == 1).await;
+    let after = |days: i64| start() + SignedDuration::from_hours(24 * days);
+    assert_eq!(world.store.write(|tx| sweep(tx, after(29))).await, Ok(0));
+    assert_eq!(world.store.write(|tx| sweep(tx, after(31))).await, Ok(1));
+    assert!(world.store.get::<Message>(&waiting.id).unwrap().is_some());
 }

@@ -1,9 +1,8 @@
 //! Bytes too large for records: one file each, written once, sealed under a data key.
 //!
 //! A blob is written before the record that names it and deleted after; a crash between the two leaves a file that no
-//! record names, which [`Blobs::sweep`] finds. Its name is an opaque id.
+//! record names, which goes with its data key. The file's name is the data key's and the blob's, both opaque.
 
-use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -41,28 +40,40 @@ impl Blobs {
         Ok(Blobs { dir, held: Arc::default() })
     }
 
-    pub(crate) fn path(&self, id: &str) -> PathBuf {
-        self.dir.join(id)
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
     }
 
     /// Writes the file and waits for the disk. Blocks.
-    pub(crate) fn place(&self, id: &str, sealed: &[u8]) -> std::io::Result<()> {
-        let part = self.dir.join(format!("{id}.part"));
+    fn place(&self, name: &str, sealed: &[u8]) -> std::io::Result<()> {
+        let part = self.dir.join(format!("{name}.part"));
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
         file.write_all(sealed)?;
         file.sync_all()?;
-        fs::rename(&part, self.path(id))?;
+        fs::rename(&part, self.path(name))?;
         File::open(&self.dir)?.sync_all()
     }
 
     /// Removes the file, at once or when the running backup has ended. One that is not there is no error.
-    pub fn delete(&self, id: &BlobId) -> Result<(), StoreError> {
+    pub fn delete(&self, key: &DataKeyId, id: &BlobId) -> Result<(), StoreError> {
+        self.remove(vec![name(key, id)])
+    }
+
+    /// Removes all blobs of a data key, finished or not.
+    pub(super) fn delete_all(&self, key: &DataKeyId) -> Result<(), StoreError> {
+        let prefix = format!("{}.", key.as_str());
+        let mut names = self.all()?;
+        names.retain(|name| name.starts_with(&prefix));
+        self.remove(names)
+    }
+
+    fn remove(&self, names: Vec<String>) -> Result<(), StoreError> {
         let mut held = self.lock();
         if held.snapshots > 0 {
-            held.waiting.push(id.as_str().to_owned());
+            held.waiting.extend(names);
             return Ok(());
         }
-        remove(&self.path(id.as_str())).map_err(|error| io(&error))
+        names.iter().try_for_each(|name| remove(&self.path(name))).map_err(|error| io(&error))
     }
 
     pub(super) fn hold(&self) {
@@ -74,43 +85,43 @@ impl Blobs {
         let mut held = self.lock();
         held.snapshots = held.snapshots.saturating_sub(1);
         if held.snapshots == 0 {
-            for id in std::mem::take(&mut held.waiting) {
-                if let Err(error) = remove(&self.path(&id)) {
-                    tracing::warn!(%error, "a blob could not be deleted; the next sweep will find it");
+            for name in std::mem::take(&mut held.waiting) {
+                if let Err(error) = remove(&self.path(&name)) {
+                    tracing::warn!(%error, "a blob could not be deleted; without its key it is noise");
                 }
             }
         }
     }
 
-    /// Names of all complete blobs.
-    pub fn names(&self) -> Result<Vec<String>, StoreError> {
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.dir).map_err(|error| io(&error))? {
-            let name = entry.map_err(|error| io(&error))?.file_name().to_string_lossy().into_owned();
-            if name.parse::<BlobId>().is_ok() {
-                names.push(name);
-            }
-        }
+    /// File names of all complete blobs.
+    pub(crate) fn names(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = self.all()?;
+        names.retain(|name| is_name(name));
         names.sort();
         Ok(names)
     }
 
-    /// Deletes what no record names, and unfinished files. Only for the start, before anybody writes. Gives how many.
-    pub fn sweep(&self, named: &HashSet<String>) -> Result<usize, StoreError> {
-        let mut swept = 0;
-        for entry in fs::read_dir(&self.dir).map_err(|error| io(&error))? {
-            let entry = entry.map_err(|error| io(&error))?;
-            if !named.contains(&*entry.file_name().to_string_lossy()) {
-                remove(&entry.path()).map_err(|error| io(&error))?;
-                swept += 1;
-            }
-        }
-        Ok(swept)
+    fn all(&self) -> Result<Vec<String>, StoreError> {
+        let entries = fs::read_dir(&self.dir).map_err(|error| io(&error))?;
+        let name =
+            |entry: std::io::Result<fs::DirEntry>| Ok(entry?.file_name().to_string_lossy().into_owned());
+        entries.map(name).collect::<std::io::Result<_>>().map_err(|error| io(&error))
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn name(key: &DataKeyId, id: &BlobId) -> String {
+    format!("{}.{id}", key.as_str())
+}
+
+/// Could `text` be the name of a blob's file? Also what a restored backup is asked, so that it writes nowhere else.
+pub(crate) fn is_name(text: &str) -> bool {
+    let plain = |key: &str| key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    text.split_once('.')
+        .is_some_and(|(key, id)| !key.is_empty() && plain(key) && id.parse::<BlobId>().is_ok())
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {
@@ -129,12 +140,12 @@ impl Store {
         let root = self.data_key(key)?;
         // The key may have been made by a transaction a moment ago.
         self.settled().await?;
-        let (blobs, id) = (self.blobs().clone(), id.clone());
+        let (blobs, name, id) = (self.blobs().clone(), name(key, id), id.clone());
         off_the_threads(move || {
             let plain = zeroize::Zeroizing::new(plain);
             let sealed =
                 aead::seal(&root.derive("blob", &[id.as_str().as_bytes()]), id.as_str().as_bytes(), &plain);
-            blobs.place(id.as_str(), &sealed).map_err(|error| io(&error))
+            blobs.place(&name, &sealed).map_err(|error| io(&error))
         })
         .await
     }
@@ -142,9 +153,9 @@ impl Store {
     /// `None` when there is no such blob.
     pub async fn get_blob(&self, key: &DataKeyId, id: &BlobId) -> Result<Option<Vec<u8>>, StoreError> {
         let root = self.data_key(key)?;
-        let (blobs, id) = (self.blobs().clone(), id.clone());
+        let (blobs, name, id) = (self.blobs().clone(), name(key, id), id.clone());
         off_the_threads(move || {
-            let sealed = match fs::read(blobs.path(id.as_str())) {
+            let sealed = match fs::read(blobs.path(&name)) {
                 Ok(sealed) => sealed,
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(io(&error)),

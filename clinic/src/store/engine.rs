@@ -33,6 +33,10 @@ pub trait Engine: Send + Sync + 'static {
     fn flush(&self) -> Result<(), EngineError>;
 }
 
+/// How often, and with which pauses, a locked store is tried again: two seconds in all.
+const LOCK_TRIES: u32 = 40;
+const LOCK_WAIT: std::time::Duration = std::time::Duration::from_millis(50);
+
 /// sled 0.34, one tree.
 #[derive(Debug)]
 pub struct SledEngine {
@@ -52,12 +56,25 @@ impl SledEngine {
     const CACHE_BYTES: u64 = 128 << 20;
 
     pub fn open(dir: &Path) -> Result<SledEngine, EngineError> {
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(dir)
             .cache_capacity(SledEngine::CACHE_BYTES)
             // The flusher thread of the store decides when.
-            .flush_every_ms(None)
-            .open()?;
+            .flush_every_ms(None);
+        let mut tries = 0;
+        let db = loop {
+            match config.open() {
+                // sled's own threads may hold a store that was just closed for a moment longer; a server that really runs
+                // holds it for good.
+                Err(sled::Error::Io(error))
+                    if tries < LOCK_TRIES && error.to_string().contains("acquire lock") =>
+                {
+                    tries += 1;
+                    std::thread::sleep(LOCK_WAIT);
+                }
+                other => break other?,
+            }
+        };
         let log = File::options().read(true).write(true).open(dir.join("db"));
         let log = log.map_err(|error| EngineError(error.to_string()))?;
         Ok(SledEngine { db, log })

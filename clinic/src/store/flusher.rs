@@ -80,6 +80,9 @@ fn destroy(shared: &Shared, condemned: &[DataKeyId]) -> Result<(), StoreError> {
         shared.keyring.destroy(id)?;
     }
     shared.keyring.sync()?;
+    for id in condemned {
+        shared.blobs.delete_all(id)?;
+    }
     // The marks may come back after a crash; then there is no such key any more.
     let marks: Batch = condemned.iter().map(|id| (keys::condemned(id.as_str()), None)).collect();
     shared.engine.apply(&marks)?;

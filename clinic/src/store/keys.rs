@@ -8,6 +8,8 @@ pub const RECORD: u8 = b'r';
 pub const INDEX: u8 = b'i';
 /// The audit trail, by number.
 pub const AUDIT: u8 = b'a';
+/// What is sealed with a data key: the value is the key of the record's row.
+pub const MEMBER: u8 = b'k';
 /// Data keys whose destruction was decided and may not have reached the key file yet.
 pub const CONDEMNED: u8 = b'd';
 
@@ -29,6 +31,14 @@ pub fn index(collection: &str, index: &str) -> Vec<u8> {
 
 pub fn audit(seq: u64) -> Vec<u8> {
     [[AUDIT].as_slice(), &seq.to_be_bytes()].concat()
+}
+
+pub fn members(data_key: &str) -> Vec<u8> {
+    [&[MEMBER], data_key.as_bytes(), &[0]].concat()
+}
+
+pub fn member(data_key: &str, collection: &str, id: &str) -> Vec<u8> {
+    [members(data_key).as_slice(), collection.as_bytes(), &[0], id.as_bytes()].concat()
 }
 
 pub fn condemned(id: &str) -> Vec<u8> {

@@ -108,6 +108,7 @@ pub(crate) struct Shared {
     pub engine: Arc<dyn Engine>,
     pub keyring: Keyring,
     pub keys: Keys,
+    pub blobs: Blobs,
     /// Destroyed by an applied transaction, still in the key file until the next flush.
     pub condemned: RwLock<HashSet<DataKeyId>>,
 }
@@ -133,7 +134,6 @@ struct Inner {
     /// What the flusher has to bring to the disk: the last applied transaction.
     wanted: watch::Sender<u64>,
     flushed: watch::Receiver<Result<u64, String>>,
-    blobs: Blobs,
     flusher: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -171,8 +171,10 @@ impl Store {
             audit: audit::Signer::new(instance),
             backup: instance.derive("backup"),
         };
+        let blobs = Blobs::open(dir.join("blobs"))?;
         let chain = Chain::load(&*engine, &keys.audit).map_err(OpenError::Audit)?;
-        let shared = Arc::new(Shared { engine: engine.clone(), keyring, keys, condemned: RwLock::default() });
+        let shared =
+            Arc::new(Shared { engine: engine.clone(), keyring, keys, blobs, condemned: RwLock::default() });
         flusher::finish_destructions(&shared)?;
         let (wanted, flushed, thread) = flusher::start(shared.clone());
         let inner = Inner {
@@ -180,7 +182,6 @@ impl Store {
             writer: Mutex::new(Writer { chain, applied: 0, snapshot: None }),
             wanted,
             flushed,
-            blobs: Blobs::open(dir.join("blobs"))?,
             flusher: Mutex::new(Some(thread)),
         };
         let store = Store { inner: Arc::new(inner) };
@@ -239,7 +240,7 @@ impl Store {
 
     /// Bytes too large for records.
     pub fn blobs(&self) -> &Blobs {
-        &self.inner.blobs
+        &self.inner.shared.blobs
     }
 
     /// The key under which a blob is sealed, for the holder of its record. `Err(Purged)` when it was destroyed.

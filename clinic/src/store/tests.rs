@@ -181,15 +181,12 @@ async fn a_purge_makes_records_unreadable_at_once_and_takes_the_key_off_the_disk
         })
         .await
         .unwrap();
+    let blob = crate::ids::BlobId::new(Timestamp::UNIX_EPOCH);
+    store.put_blob(&key, &blob, b"a photo".to_vec()).await.unwrap();
     let wrapped = store.shared().keyring.export().unwrap().remove(0).wrapped;
-    store
-        .write(|tx| {
-            tx.destroy_key(&key);
-            Ok::<_, StoreError>(())
-        })
-        .await
-        .unwrap();
-    assert_eq!(store.get::<Note>("a").map(|_| ()), Err(StoreError::Purged));
+    assert_eq!(store.write(|tx| tx.destroy_key(&key)).await, Ok(1));
+    assert_eq!(store.get::<Note>("a").map(|found| found.is_none()), Ok(true));
+    assert_eq!(store.get_blob(&key, &blob).await, Err(StoreError::Purged));
     assert_eq!(ids(&store.list::<Note>(&owner("x")).unwrap()), ["b"]);
     let again = Note { key: Some(key.clone()), ..note("c", "x", 3) };
     assert_eq!(store.write(|tx| tx.insert(&again)).await, Err(StoreError::Purged));
@@ -198,8 +195,13 @@ async fn a_purge_makes_records_unreadable_at_once_and_takes_the_key_off_the_disk
         let bytes = std::fs::read(&entry).unwrap();
         assert!(!bytes.windows(wrapped.len()).any(|window| window == wrapped), "{}", entry.display());
     }
-    // What is unreadable can be deleted, with its index entries.
-    store.write(|tx| tx.delete::<Note>("a")).await.unwrap();
+    assert_eq!(std::fs::read_dir(fixture.dir.path().join("blobs")).unwrap().count(), 0);
+    // No row speaks of it any more, not even an index entry.
+    let rows =
+        store.shared().engine.range((std::ops::Bound::Unbounded, std::ops::Bound::Unbounded), false, 1000);
+    for (row, _) in rows.unwrap() {
+        assert!(!row.windows(4).any(|window| window == b"cs_1"), "{}", String::from_utf8_lossy(&row));
+    }
     let store = fixture.reopen(store).await;
     assert!(store.get::<Note>("a").unwrap().is_none());
     assert_eq!(store.shared().keyring.len(), 0);
@@ -256,7 +258,7 @@ async fn no_file_of_the_store_holds_a_text_in_clear() {
     }
     assert_eq!(store.get::<Note>("a").unwrap().unwrap().value.text, secret);
     assert_eq!(store.get_blob(&key, &blob).await.unwrap().unwrap(), secret.as_bytes());
-    store.blobs().delete(&blob).unwrap();
+    store.blobs().delete(&key, &blob).unwrap();
     assert_eq!(store.get_blob(&key, &blob).await, Ok(None));
 }
 
@@ -268,6 +270,19 @@ async fn a_store_opens_with_its_own_key_only() {
     let opened = Store::open(fixture.dir.path(), &InstanceKey::random());
     assert!(matches!(opened, Err(OpenError::OtherKey)), "{opened:?}");
     fixture.open();
+}
+
+#[tokio::test]
+async fn a_store_that_another_has_open_is_refused_and_one_that_is_being_closed_is_waited_for() {
+    let (fixture, store) = Fixture::new();
+    let refused = Store::open(fixture.dir.path(), &fixture.key);
+    assert!(matches!(refused, Err(OpenError::Engine(_))), "{refused:?}");
+    let closing = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(store);
+    });
+    fixture.open();
+    closing.join().unwrap();
 }
 
 #[tokio::test]

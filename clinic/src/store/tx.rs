@@ -179,7 +179,10 @@ impl Tx<'_> {
 
     /// True when there was one. Works for purged records too.
     pub fn delete<R: Record>(&mut self, id: impl AsRef<str>) -> Result<bool, StoreError> {
-        let key = keys::record(R::COLLECTION, id.as_ref());
+        self.remove(keys::record(R::COLLECTION, id.as_ref()))
+    }
+
+    fn remove(&mut self, key: Vec<u8>) -> Result<bool, StoreError> {
         let Some(bytes) = self.row(&key)? else { return Ok(false) };
         let (header, _, _) = Header::read(&bytes).ok_or(StoreError::Unreadable)?;
         for entry in header.entries {
@@ -213,7 +216,12 @@ impl Tx<'_> {
             Sealing::Data(id) => Some(id),
         };
         let root = self.view().root(data_key.as_ref())?;
-        let entries = self.place_entries(record, &id)?;
+        let mut entries = self.place_entries(record, &id)?;
+        if let Some(data_key) = &data_key {
+            let member = keys::member(data_key.as_str(), R::COLLECTION, &id);
+            self.batch.insert(member.clone(), Some(key.clone()));
+            entries.push(member);
+        }
         let version = old.map_or(0, |old| old.version).saturating_add(1);
         let header = Header { version, data_key, entries };
         let bytes = envelope::seal(&root, R::COLLECTION, &id, &header, record)?;
@@ -254,11 +262,21 @@ impl Tx<'_> {
         Ok(())
     }
 
-    /// Purges: everything sealed with this key is unreadable once the transaction is applied, and the key is gone from the
-    /// disk when the write is acknowledged. The records themselves and their index entries are the caller's to delete.
-    pub fn destroy_key(&mut self, id: &DataKeyId) {
+    /// Purges: deletes every record sealed with this key, whatever its collection, and destroys the key. What is read from
+    /// now on finds nothing; when the write is acknowledged, the key is gone from the disk and the blobs sealed with it are
+    /// deleted. Gives how many records went.
+    pub fn destroy_key(&mut self, id: &DataKeyId) -> Result<usize, StoreError> {
+        let prefix = keys::members(id.as_str());
+        let end = keys::after_prefix(&prefix).map_or(Bound::Unbounded, Bound::Excluded);
+        let range = (Bound::Included(prefix.as_slice()), end.as_ref().map(Vec::as_slice));
+        let members = self.rows(range, false, usize::MAX)?;
+        let count = members.len();
+        for (_, row) in members {
+            self.remove(row)?;
+        }
         self.batch.insert(keys::condemned(id.as_str()), Some(Vec::new()));
         self.condemned.push(id.clone());
+        Ok(count)
     }
 
     /// Appends to the audit trail, in the same transaction as what it tells of.

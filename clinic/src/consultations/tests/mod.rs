@@ -24,11 +24,11 @@ use crate::crypto::{Purpose, Secret};
 use crate::http::session;
 use crate::ids::AccountId;
 use crate::model::{
-    Account, Defaults, INTEREST_TELECONSULTATION, IdType, LoginMethod, Practice, Professional, Role, Session, Subject,
-    VerifiedBy,
+    Account, Defaults, INTEREST_TELECONSULTATION, IdType, LoginMethod, Practice, Professional, Role, Session,
+    Subject, VerifiedBy,
 };
-use crate::store::IndexKey;
 use crate::outbox::{Channel, Deliver, DeliveryError, Message, Receipt};
+use crate::store::IndexKey;
 use crate::testing::{TestClinic, account};
 use fake::FakeControl;
 
@@ -132,7 +132,9 @@ impl World {
 
     /// A professional at work is never idle, however far the clock jumps.
     fn keep_awake(&self, browser: &Browser) {
-        let Some(secret) = browser.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("chevet=")) else { return };
+        let Some(secret) = browser.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("chevet=")) else {
+            return;
+        };
         let (store, now) = (self.clinic.store(), self.clinic.clock().now());
         let key = IndexKey::new().hash(&self.clinic.lookup().hash(Purpose::Session, secret));
         if let Some(mut session) = store.find::<Session>("secret", key).unwrap() {
