@@ -25,7 +25,7 @@ run: binary ## build everything, start a server on loopback, print two join link
 
 .PHONY: binary
 binary: web
-	cargo build --locked --bin chevet
+	cargo build --locked --bin chevet --features emulators
 
 .PHONY: release
 release: web ## the binary for production, in target/release/chevet
@@ -61,11 +61,11 @@ test: setup test-web test-rust test-outside ## everything: units, properties, si
 # The server together with the tests: cargo then settles the features of every dependency once and compiles it once.
 .PHONY: test-build
 test-build: web $(STAMPS)/test
-	cargo build --locked --workspace --bin chevet --tests --examples
+	cargo build --locked --workspace --features chevet/emulators --bin chevet --tests --examples
 
 .PHONY: test-rust
 test-rust: test-build ## Rust tests only
-	cargo nextest run --locked --workspace --no-fail-fast
+	cargo nextest run --locked --workspace --features chevet/emulators --no-fail-fast
 
 .PHONY: test-web
 test-web: web/node_modules/.package-lock.json ## tests of the pages' own code
@@ -82,7 +82,7 @@ lint: $(STAMPS)/test web/node_modules/.package-lock.json ## formatting, clippy, 
 	cargo test --locked --quiet -p chevet-house
 	npm --prefix web run --silent typecheck
 	npm --prefix web run --silent lint
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --features chevet/emulators --all-targets -- -D warnings
 
 .PHONY: audit
 audit: $(STAMPS)/test ## known vulnerabilities (fetches the advisory database)

@@ -4,6 +4,7 @@ mod cli;
 mod keep;
 mod links;
 mod logging;
+mod outside;
 mod pages;
 mod secrets;
 mod serve;

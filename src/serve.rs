@@ -13,6 +13,7 @@ use chevet_signalling::ServerFacts;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::outside::Outside;
 use crate::{links, logging, pages, say, secrets, settings};
 
 pub fn run(loaded: Loaded, demo: bool) -> anyhow::Result<()> {
@@ -48,20 +49,29 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     let facts = ServerFacts { node_id: chevet_control::sid::node(), development: config.dev };
     let mut doors =
         control.router().merge(chevet_signalling::router(control.clone(), facts)).merge(pages::router());
+    // Lives as long as the clinic that is wired to it.
+    let mut outside = None;
     let clinic = match &inside {
         Some(inside) => {
-            let settings = settings::clinic(config, base.clone(), inside);
-            Some(Clinic::start(settings, Clock::system()).await.context("clinic")?)
+            let mut settings = settings::clinic(config, base.clone(), inside)?;
+            let world = Outside::start(config, &mut settings).await?;
+            doors = doors.merge(world.router());
+            outside = world.page();
+            let clinic = Clinic::start(settings, Clock::system()).await.context("clinic")?;
+            Some((clinic, world))
         }
         None => None,
     };
-    if let Some(clinic) = &clinic {
+    if let Some((clinic, _)) = &clinic {
         doors = doors.merge(clinic.router());
     }
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
     let mut stopping = stop_signal(config.server.stop_timeout)?;
     say(&format!("Chevet is listening on {base}\n"));
+    if let Some(page) = outside {
+        say(&format!("Mails and messages of this trial: {base}{page}\n"));
+    }
     if demo {
         say("\nTwo links for one call. Open each in a browser of its own:\n\n");
         for (name, link) in links::demo(&base, control.tokens())? {
@@ -78,7 +88,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     };
     let (ended, inner_stopped) = watch::channel(false);
     let inner = async {
-        if let (Some(inner), Some(clinic)) = (inner, &clinic) {
+        if let (Some(inner), Some((clinic, _))) = (inner, &clinic) {
             let doors = control.router().merge(clinic.router());
             let mut stopped = inner_stopped;
             // After the people's listener: what happens while it drains is still told.
@@ -92,7 +102,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
         let _ = ended.send(true);
     };
     tokio::join!(outer, inner);
-    if let Some(clinic) = clinic {
+    if let Some((clinic, _outside)) = clinic {
         clinic.stop().await;
     }
     sfu.stop().await;

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use chevet_clinic::{Approval, ClinicConfig, ControlAccess};
-use chevet_config::{Config, Secret, Tls};
+use anyhow::Context;
+use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
+use chevet_clinic::{Approval, ClinicConfig, ControlAccess, SmsQuota};
+use chevet_config::{Config, Credential, Mail, Secret, Sms, SmsGateway, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
 use chevet_sfu_io::SfuConfig;
@@ -135,9 +137,9 @@ pub fn control(
     }
 }
 
-pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> ClinicConfig {
+pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> anyhow::Result<ClinicConfig> {
     let settings = &config.clinic;
-    ClinicConfig {
+    Ok(ClinicConfig {
         data_dir: config.server.data_dir.clone(),
         public_url,
         control: ControlAccess {
@@ -153,8 +155,80 @@ pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> ClinicCon
         accept_test_identifiers: settings.accept_test_identifiers,
         organisation: settings.organisation.clone(),
         administrators: settings.administrators.clone(),
-        ..ClinicConfig::default()
+        mail: mail(&settings.mail)?,
+        sms: sms(&settings.sms)?,
+        sms_quota: SmsQuota {
+            per_professional: settings.sms.per_professional,
+            per_number: settings.sms.per_number,
+        },
+    })
+}
+
+fn credential(key: &str, credential: &Credential) -> anyhow::Result<chevet_clinic::crypto::Secret> {
+    let secret = credential.load().with_context(|| format!("{key}: the file cannot be read"))?;
+    Ok(chevet_clinic::crypto::Secret::new(secret.expose()))
+}
+
+fn mail(mail: &Mail) -> anyhow::Result<Option<MailConfig>> {
+    if mail.server.is_empty() {
+        return Ok(None);
     }
+    let login = match mail.user.as_str() {
+        "" => None,
+        user => Some((user.to_owned(), credential("clinic.mail.password", &mail.password)?)),
+    };
+    let ca_pem = match mail.ca_file.as_str() {
+        "" => None,
+        path => Some(std::fs::read(path).context("clinic.mail.ca_file")?),
+    };
+    Ok(Some(MailConfig {
+        server: mail.server.clone(),
+        port: mail.port,
+        tls: match mail.tls {
+            chevet_config::MailTls::StartTls => MailTls::StartTls,
+            chevet_config::MailTls::Implicit => MailTls::Implicit,
+            chevet_config::MailTls::Off => MailTls::Off,
+        },
+        ca_pem,
+        login,
+        from: mail.from.clone(),
+        reply_to: mail.reply_to.clone(),
+    }))
+}
+
+fn sms(sms: &Sms) -> anyhow::Result<Option<SmsConfig>> {
+    let url = |own: &str| match sms.url.trim_end_matches('/') {
+        "" => own.to_owned(),
+        url => url.to_owned(),
+    };
+    let secret = credential("clinic.sms.secret", &sms.secret)?;
+    let gateway = match sms.gateway {
+        SmsGateway::Off => return Ok(None),
+        SmsGateway::Http => GatewayConfig::Http {
+            url: sms.url.clone(),
+            body: sms.body.clone(),
+            content_type: sms.content_type.clone(),
+            header: sms.header.clone(),
+            secret,
+        },
+        SmsGateway::Ovh => GatewayConfig::Ovh {
+            url: url("https://eu.api.ovh.com/1.0"),
+            service: sms.account.clone(),
+            application_key: sms.application_key.clone(),
+            application_secret: secret,
+            consumer_key: credential("clinic.sms.consumer_key", &sms.consumer_key)?,
+        },
+        SmsGateway::Twilio => GatewayConfig::Twilio {
+            url: url("https://api.twilio.com"),
+            account: sms.account.clone(),
+            token: secret,
+        },
+    };
+    Ok(Some(SmsConfig {
+        gateway,
+        sender: sms.sender.clone(),
+        receipts_secret: credential("clinic.sms.receipts_secret", &sms.receipts_secret)?,
+    }))
 }
 
 /// Timers of rooms count whole seconds; half a second is not silently none.
@@ -193,7 +267,7 @@ mod tests {
             (told.urls[0].as_str(), told.api_key.as_str()),
             ("http://127.0.0.1:1/api/v1/control-events", CLINIC_KEY)
         );
-        let clinic = clinic(&config, String::new(), &inside);
+        let clinic = clinic(&config, String::new(), &inside).unwrap();
         assert_eq!((clinic.control.url, clinic.control.key), (inside.url, CLINIC_KEY.to_owned()));
     }
 

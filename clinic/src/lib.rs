@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod client;
 pub mod clock;
 pub mod consultations;
 pub mod control;
@@ -51,6 +52,8 @@ pub enum StartError {
     Key(#[from] KeyFileError),
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Mail(#[from] messages::MailConfigError),
 }
 
 /// The clinic. Clones are handles.
@@ -144,6 +147,7 @@ impl Clinic {
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
         consultations::install(&clinic).await.map_err(OpenError::from)?;
+        messages::install(&clinic)?;
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
             clinic.store().clone(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::crypto::Secret;
+use crate::messages::settings::{MailConfig, SmsConfig};
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
 #[derive(Clone, Debug)]
@@ -20,6 +21,10 @@ pub struct ClinicConfig {
     pub organisation: String,
     /// Addresses that become administrators when they register.
     pub administrators: Vec<String>,
+    /// `None`: mails fail with `adapter-not-configured`.
+    pub mail: Option<MailConfig>,
+    /// `None`: short messages fail with `adapter-not-configured`.
+    pub sms: Option<SmsConfig>,
     /// Short messages that a day allows.
     pub sms_quota: SmsQuota,
 }
@@ -71,6 +76,8 @@ impl Default for ClinicConfig {
             accept_test_identifiers: false,
             organisation: "Chevet".to_owned(),
             administrators: Vec::new(),
+            mail: None,
+            sms: None,
             sms_quota: SmsQuota::default(),
         }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::problem::Problem;
 use crate::read::{Loaded, place};
-use crate::{SECRET_CHARS_MIN, Tls};
+use crate::{Config, MailTls, SECRET_CHARS_MIN, SmsGateway, Tls};
 
 /// Longest stop an operator may ask for: supervisors kill long before.
 const STOP_TIMEOUT_MAX_S: u64 = 600;
@@ -95,6 +95,7 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
         if config.clinic.organisation.trim().is_empty() {
             refuse("clinic.organisation", "is empty", "a name");
         }
+        check_messages(config, &mut refuse);
         if config.limits.connections == 0 {
             refuse("limits.connections", "would let nobody in", "1 or more");
         }
@@ -113,6 +114,17 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
                 .to_owned(),
         );
     }
+    let mail = &config.clinic.mail;
+    if mail.tls == MailTls::Off && !["", "localhost", "127.0.0.1", "::1"].contains(&mail.server.as_str()) {
+        warnings
+            .push("clinic.mail.tls is \"off\": mails with links travel readable to the relay.".to_owned());
+    }
+    if config.server.public_url.chars().count() > PUBLIC_URL_CHARS_MAX {
+        warnings.push(format!(
+            "server.public_url has more than {PUBLIC_URL_CHARS_MAX} characters: links will not fit into one short message, \
+             and such messages are not sent."
+        ));
+    }
     if config.dev && !config.server.bind.is_loopback() {
         warnings.push("--dev uses a secret known to everybody, and server.bind is not loopback.".to_owned());
     }
@@ -122,6 +134,57 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
         problems.push(Problem { place: place(&origin, file), key, what, allowed });
     }
     loaded.warnings = warnings;
+}
+
+/// Longer ones leave a short message no room for its link of 25 characters more.
+const PUBLIC_URL_CHARS_MAX: usize = 44;
+
+fn check_messages(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
+    let (mail, sms) = (&config.clinic.mail, &config.clinic.sms);
+    if !mail.server.is_empty() && !mail.from.contains('@') {
+        refuse("clinic.mail.from", "is no address to send from", "\"Name <address>\" or an address");
+    }
+    if !mail.user.is_empty()
+        && mail.tls == MailTls::Off
+        && mail.server != "127.0.0.1"
+        && mail.server != "localhost"
+    {
+        refuse(
+            "clinic.mail.tls",
+            "would send the password readable",
+            "\"starttls\" or \"implicit\" with a user",
+        );
+    }
+    let mut needed = |missing: bool, key: &str| {
+        if missing {
+            refuse(&format!("clinic.sms.{key}"), "is empty", "what this gateway needs; see the example file");
+        }
+    };
+    match sms.gateway {
+        SmsGateway::Off => {}
+        SmsGateway::Http => {
+            needed(sms.url.is_empty(), "url");
+            needed(!sms.body.contains("{to}") || !sms.body.contains("{text}"), "body");
+        }
+        SmsGateway::Ovh => {
+            needed(sms.account.is_empty(), "account");
+            needed(sms.application_key.is_empty(), "application_key");
+            needed(sms.consumer_key.is_empty(), "consumer_key");
+            needed(sms.secret.is_empty(), "secret");
+        }
+        SmsGateway::Twilio => {
+            needed(sms.account.is_empty(), "account");
+            needed(sms.sender.is_empty(), "sender");
+            needed(sms.secret.is_empty(), "secret");
+        }
+    }
+    if sms.per_professional == 0 || sms.per_number == 0 {
+        refuse(
+            "clinic.sms.per_number",
+            "or per_professional would allow none",
+            "1 or more; gateway = \"off\" sends none",
+        );
+    }
 }
 
 /// `scheme://host[:port]` and nothing after it.

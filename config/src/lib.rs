@@ -8,6 +8,7 @@
 //! `chevet config` all walk it, so none of them can forget a key.
 
 mod check;
+mod messages;
 mod problem;
 mod read;
 mod show;
@@ -19,6 +20,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use messages::{Credential, Mail, MailTls, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
 pub use read::{Loaded, Origin, Sources};
 pub use show::effective;
@@ -142,6 +144,8 @@ pub struct Clinic {
     pub administrators: Vec<String>,
     /// Takes professionals' numbers whose key is wrong: those of the authorities' test environments.
     pub accept_test_identifiers: bool,
+    pub mail: Mail,
+    pub sms: Sms,
 }
 
 /// What makes a confirmed registration active.
@@ -253,6 +257,8 @@ impl Default for Clinic {
             approval: Approval::Manual,
             administrators: Vec::new(),
             accept_test_identifiers: false,
+            mail: Mail::default(),
+            sms: Sms::default(),
         }
     }
 }
@@ -320,6 +326,33 @@ impl Config {
         visit.setting("approval", &mut clinic.approval);
         visit.setting("administrators", &mut clinic.administrators);
         visit.setting("accept_test_identifiers", &mut clinic.accept_test_identifiers);
+
+        let mail = &mut clinic.mail;
+        visit.section("clinic.mail");
+        visit.setting("server", &mut mail.server);
+        visit.setting("port", &mut mail.port);
+        visit.setting("tls", &mut mail.tls);
+        visit.setting("ca_file", &mut mail.ca_file);
+        visit.setting("user", &mut mail.user);
+        visit.setting("password", &mut mail.password);
+        visit.setting("from", &mut mail.from);
+        visit.setting("reply_to", &mut mail.reply_to);
+
+        let sms = &mut clinic.sms;
+        visit.section("clinic.sms");
+        visit.setting("gateway", &mut sms.gateway);
+        visit.setting("sender", &mut sms.sender);
+        visit.setting("url", &mut sms.url);
+        visit.setting("account", &mut sms.account);
+        visit.setting("application_key", &mut sms.application_key);
+        visit.setting("consumer_key", &mut sms.consumer_key);
+        visit.setting("secret", &mut sms.secret);
+        visit.setting("receipts_secret", &mut sms.receipts_secret);
+        visit.setting("body", &mut sms.body);
+        visit.setting("content_type", &mut sms.content_type);
+        visit.setting("header", &mut sms.header);
+        visit.setting("per_professional", &mut sms.per_professional);
+        visit.setting("per_number", &mut sms.per_number);
 
         visit.section("logging");
         visit.setting("level", &mut logging.level);

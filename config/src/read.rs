@@ -170,8 +170,13 @@ impl<'a> FileReader<'a> {
         self.problems.push(Problem { place, key, what, allowed });
     }
 
+    /// The section's table; `clinic.mail` is a table in a table.
     fn table(&self) -> Option<&'a DeTable<'a>> {
-        self.root.get(self.section)?.get_ref().as_table()
+        let mut table = self.root;
+        for part in self.section.split('.') {
+            table = table.get(part)?.get_ref().as_table()?;
+        }
+        Some(table)
     }
 
     fn lookup(&self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
@@ -183,30 +188,36 @@ impl<'a> FileReader<'a> {
         for (section, content) in root {
             let name: &str = section.get_ref();
             let sections: Vec<&str> = self.known.keys().copied().collect();
-            let Some(keys) = self.known.get(name).cloned() else {
+            if !self.known.contains_key(name) {
                 let what = format!("there is no such section{}", suggestion(name, &sections));
                 self.refuse(section.span().start, name.to_owned(), what, listing(&sections));
                 continue;
-            };
-            let Some(table) = content.get_ref().as_table() else {
-                let what = format!("is {}, but this is a section", kind(content.get_ref()));
-                self.refuse(
-                    section.span().start,
-                    name.to_owned(),
-                    what,
-                    format!("[{name}] with keys under it"),
-                );
-                continue;
-            };
-            if keys.is_empty() {
-                continue;
             }
-            for (key, _) in table {
-                let word: &str = key.get_ref();
-                if !keys.contains(&word) {
-                    let what = format!("there is no such key{}", suggestion(word, &keys));
-                    self.refuse(key.span().start, format!("{name}.{word}"), what, listing(&keys));
-                }
+            self.refuse_unknown_keys(name, section.span().start, content.get_ref());
+        }
+    }
+
+    /// In a known section and in those under it.
+    fn refuse_unknown_keys(&mut self, name: &str, offset: usize, content: &'a DeValue<'a>) {
+        let Some(table) = content.as_table() else {
+            let what = format!("is {}, but this is a section", kind(content));
+            self.refuse(offset, name.to_owned(), what, format!("[{name}] with keys under it"));
+            return;
+        };
+        let keys = self.known.get(name).cloned().unwrap_or_default();
+        if keys.is_empty() {
+            return;
+        }
+        let under = self.known.keys().filter_map(|section| section.strip_prefix(name)?.strip_prefix('.'));
+        let words: Vec<&str> = keys.iter().copied().chain(under).collect();
+        for (key, value) in table {
+            let word: &str = key.get_ref();
+            let full = format!("{name}.{word}");
+            if self.known.contains_key(full.as_str()) {
+                self.refuse_unknown_keys(&full, key.span().start, value.get_ref());
+            } else if !keys.contains(&word) {
+                let what = format!("there is no such key{}", suggestion(word, &words));
+                self.refuse(key.span().start, full, what, listing(&words));
             }
         }
     }
@@ -231,7 +242,7 @@ impl Visit for FileReader<'_> {
                 self.refuse(
                     found.span().start,
                     full,
-                    format!("cannot be {}", kind(found.get_ref())),
+                    format!("cannot be {}", if T::SECRET { "this".into() } else { kind(found.get_ref()) }),
                     T::allowed(),
                 );
             }
@@ -335,7 +346,7 @@ impl Visit for EnvironmentReader<'_> {
             None => self.problems.push(Problem {
                 place: format!("the environment variable {name}"),
                 key: full,
-                what: format!("cannot be \"{text}\""),
+                what: if T::SECRET { "cannot be this".into() } else { format!("cannot be \"{text}\"") },
                 allowed: T::allowed(),
             }),
         }
@@ -356,7 +367,7 @@ impl Visit for EnvironmentReader<'_> {
 }
 
 pub(crate) fn variable(section: &str, key: &str) -> String {
-    format!("{PREFIX}{}__{}", section.to_ascii_uppercase(), key.to_ascii_uppercase())
+    format!("{PREFIX}{}__{}", section.to_ascii_uppercase().replace('.', "__"), key.to_ascii_uppercase())
 }
 
 // ---- words

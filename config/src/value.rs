@@ -7,10 +7,12 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use crate::units::{self, Size};
-use crate::{Approval, Format, Level, Tls};
+use crate::{Approval, Credential, Format, Level, MailTls, Secret, SmsGateway, Tls};
 
 /// A value that can stand in the file and in the environment.
 pub(crate) trait Setting: Sized {
+    /// Never repeated in an error.
+    const SECRET: bool = false;
     /// What is accepted, as the end of a sentence "allowed: ...".
     fn allowed() -> String;
     /// `None` when the value is not of this kind.
@@ -110,6 +112,40 @@ impl Setting for String {
     }
     fn show(&self) -> String {
         quote(self)
+    }
+}
+
+impl Setting for Credential {
+    const SECRET: bool = true;
+
+    fn allowed() -> String {
+        "a text in quotes, or { file = \"path\" } for a file that holds it".into()
+    }
+    fn read(value: &DeValue<'_>) -> Option<Credential> {
+        match (text(value), value.as_table()) {
+            (Some(secret), _) => Some(Credential::Text(Secret::new(secret))),
+            (_, Some(table)) if table.len() == 1 => {
+                Some(Credential::File(PathBuf::read(table.get("file")?.get_ref())?))
+            }
+            _ => None,
+        }
+    }
+    /// The text is the secret itself, whatever it looks like, unless it names a file.
+    fn from_text(text: &str) -> Option<Credential> {
+        let document = format!("value = {text}");
+        let table = text.trim_start().starts_with('{').then(|| DeTable::parse(&document).ok()).flatten();
+        let file =
+            table.and_then(|table| <Credential as Setting>::read(table.get_ref().get("value")?.get_ref()));
+        Some(file.unwrap_or_else(|| Credential::Text(Secret::new(text))))
+    }
+    fn show(&self) -> String {
+        match self {
+            Credential::Text(secret) if secret.expose().is_empty() => quote(""),
+            Credential::Text(secret) => {
+                quote(&format!("*** ({} characters)", secret.expose().chars().count()))
+            }
+            Credential::File(path) => format!("{{ file = {} }}", path.show()),
+        }
     }
 }
 
@@ -240,6 +276,13 @@ words!(Level {
     "trace" => Level::Trace,
 });
 words!(Approval { "auto" => Approval::Auto, "manual" => Approval::Manual, "psc" => Approval::Psc });
+words!(MailTls { "starttls" => MailTls::StartTls, "implicit" => MailTls::Implicit, "off" => MailTls::Off });
+words!(SmsGateway {
+    "off" => SmsGateway::Off,
+    "http" => SmsGateway::Http,
+    "ovh" => SmsGateway::Ovh,
+    "twilio" => SmsGateway::Twilio,
+});
 words!(Format { "text" => Format::Text, "json" => Format::Json });
 
 impl Level {

@@ -68,3 +68,34 @@ async fn the_apis_of_rooms_and_of_the_clinic_do_not_stand_in_each_others_way() {
     let (_, clinic) = server.get("/api/v1/openapi.json").await.unwrap();
     assert!(rooms.contains("/v1/rooms/{room}/tokens") && clinic.contains("/api/v1/registrations"));
 }
+
+#[tokio::test]
+async fn what_a_trial_server_writes_shows_up_at_dev_outbox_and_its_links_work() {
+    let server = Server::start("clinic-outbox").await;
+    let (status, page) = server.get("/dev/outbox").await.unwrap();
+    assert_eq!(status, 200, "no emulators in this build: make test-build has them\n{page}");
+    assert!(page.contains("Rien n’a encore été envoyé."), "{page}");
+    let (_, answer) =
+        server.post("/api/v1/registrations", &registration("claire@cabinet.example")).await.unwrap();
+    assert!(answer.contains("202"), "{answer}");
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let page = loop {
+        let (_, page) = server.get("/dev/outbox").await.unwrap();
+        if page.contains("Confirmez votre adresse") {
+            break page;
+        }
+        assert!(tokio::time::Instant::now() < end, "{page}\n{}", server.tail());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let (_, rest) = page.split_once("<a href=\"http://").unwrap();
+    let link = rest.split('"').next().unwrap();
+    let (_, token) = link.split_once("/inscription/confirmer#").unwrap();
+    let (status, answer) =
+        server.post("/api/v1/registrations/confirm", &json!({ "token": token })).await.unwrap();
+    assert_eq!(status, 200, "{answer}");
+    assert!(answer.contains("pending_approval"), "{answer}");
+    let log = server.tail();
+    for word in ["claire", token] {
+        assert!(!log.contains(word), "{word} in {log}");
+    }
+}

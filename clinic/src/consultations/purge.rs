@@ -8,9 +8,7 @@ use crate::Clinic;
 use crate::crypto::secret::hex;
 use crate::ids::PatientId;
 use crate::messages::{self, Channel, Letter};
-use crate::model::{
-    Account, Consent, Consultation, Contact, Invitation, Kind, Patient, Status,
-};
+use crate::model::{Account, Consent, Consultation, Contact, Invitation, Kind, Patient, Status};
 use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};
 
 /// There is something to lose in it: the owner is warned before, unless it was exported.

@@ -32,9 +32,8 @@ pub use problem::{Code, CorrelationId, Language, Problem};
 pub use session::{Caller, Guest, HalfSignedIn, SignedIn};
 
 use crate::Clinic;
-use crate::accounts;
-use crate::consultations;
 use crate::model::retention::{RULES, Rule};
+use crate::{accounts, consultations, messages};
 
 /// Everything below `/api/v1` and `/p/v1`.
 pub(crate) fn router(clinic: Clinic) -> Router {
@@ -42,6 +41,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(own())
         .merge(accounts::router())
         .merge(consultations::router())
+        .merge(messages::router())
         .route("/api/v1/{*rest}", any(nothing))
         .route("/p/v1/{*rest}", any(nothing))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))

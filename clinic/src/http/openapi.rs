@@ -46,8 +46,13 @@ impl Modify for Security {
 /// OpenAPI 3.1 as JSON; `docs/openapi-clinic.json` holds the same text.
 pub fn openapi() -> String {
     let mut all = Root::openapi();
-    for part in [super::Api::openapi(), crate::accounts::Api::openapi(), crate::consultations::Api::openapi()]
-    {
+    let parts = [
+        super::Api::openapi(),
+        crate::accounts::Api::openapi(),
+        crate::consultations::Api::openapi(),
+        crate::messages::Api::openapi(),
+    ];
+    for part in parts {
         all.merge(part);
     }
     let mut text = all.to_pretty_json().unwrap_or_default();

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::clock::{Clock, Handler, Job, JobError, Schedule, Scheduler};
 use crate::crypto::DataKeyId;
 use crate::ids::MessageId;
-use crate::store::{IndexKey, Indexes, Query, Record, Sealing, Store, StoreError, Tx};
+use crate::store::{IndexKey, Indexes, Query, Record, Sealing, Store, StoreError, Tx, Versioned};
 
 /// The kind of the scheduler's jobs.
 const JOB: &str = "outbox";
@@ -28,6 +28,16 @@ pub enum Channel {
     Email,
     Sms,
     Webhook,
+}
+
+impl Channel {
+    fn as_str(self) -> &'static str {
+        match self {
+            Channel::Email => "email",
+            Channel::Sms => "sms",
+            Channel::Webhook => "webhook",
+        }
+    }
 }
 
 /// How a message stands.
@@ -160,6 +170,9 @@ impl Record for Message {
 
     fn index(&self, indexes: &mut Indexes) {
         indexes.add("about", IndexKey::new().text(&self.about).time(self.created_at));
+        if let Some(provider_id) = &self.provider_id {
+            indexes.add("provider", IndexKey::new().text(self.channel.as_str()).text(provider_id));
+        }
         indexes.add("status", IndexKey::new().text(self.status.as_str()).time(self.created_at));
     }
 }
@@ -172,6 +185,11 @@ pub trait Deliver: Send + Sync + 'static {
 
     /// Told once about every message that is given up, in no transaction. For marking what it was about.
     async fn gave_up(&self, _message: &Message) {}
+}
+
+/// Is told of every change of a message that is made after it was posted, inside the transaction that makes it.
+pub trait Watch: Send + Sync + 'static {
+    fn changed(&self, tx: &mut Tx<'_>, message: &Message) -> Result<(), StoreError>;
 }
 
 /// What a provider said.
@@ -260,6 +278,7 @@ struct Inner {
     scheduler: Scheduler,
     senders: Mutex<HashMap<Channel, Arc<dyn Deliver>>>,
     changes: broadcast::Sender<String>,
+    watcher: Mutex<Option<Arc<dyn Watch>>>,
 }
 
 /// Changes that a slow listener may be behind.
@@ -279,6 +298,7 @@ impl Outbox {
             scheduler: scheduler.clone(),
             senders: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES_BEHIND_MAX),
+            watcher: Mutex::default(),
         };
         let outbox = Outbox { inner: Arc::new(inner) };
         scheduler.handle(JOB, Arc::new(outbox.clone()));
@@ -289,6 +309,25 @@ impl Outbox {
     pub fn send_by(&self, channel: Channel, sender: Arc<dyn Deliver>) {
         self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner).insert(channel, sender);
         self.wake();
+    }
+
+    /// Who is told of changes. To be set before anything is sent.
+    pub fn watch(&self, watcher: Arc<dyn Watch>) {
+        *self.inner.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+    }
+
+    /// Keeps a change and tells whoever watches.
+    fn keep(&self, tx: &mut Tx<'_>, message: &mut Versioned<Message>) -> Result<(), StoreError> {
+        tx.update(message)?;
+        let watcher = self.inner.watcher.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        watcher.map_or(Ok(()), |watcher| watcher.changed(tx, &message.value))
+    }
+
+    /// The message that a provider names so.
+    pub fn by_provider(&self, channel: Channel, provider_id: &str) -> Result<Option<MessageId>, StoreError> {
+        let key = IndexKey::new().text(channel.as_str()).text(provider_id);
+        let found = self.inner.store.list::<Message>(&Query::new("provider", key).limit(1))?;
+        Ok(found.items.into_iter().next().map(|message| message.value.id))
     }
 
     /// True when `channel` has a sender.
@@ -337,7 +376,7 @@ impl Outbox {
                     // Reports come twice, late and out of order: what is known stays.
                     _ => return Ok(None),
                 }
-                tx.update(&mut message)?;
+                self.keep(tx, &mut message)?;
                 tx.unschedule(JOB, id)?;
                 Ok::<_, StoreError>(Some(message.value.about))
             })
@@ -359,7 +398,7 @@ impl Outbox {
                 }
                 message.status = Status::Sending;
                 message.attempts = message.attempts.saturating_add(1);
-                tx.update(&mut message)?;
+                self.keep(tx, &mut message)?;
                 Ok(Some(message.value))
             })
             .await;
@@ -376,7 +415,7 @@ impl Outbox {
                 // A delivery report may have been quicker than the answer of the send itself.
                 if !message.status.is_final() {
                     change(&mut message.value);
-                    tx.update(&mut message)?;
+                    self.keep(tx, &mut message)?;
                 }
                 Ok(Some(message.value.about))
             })

@@ -3,10 +3,12 @@
 use chevet_house::{code, dependencies, files, root};
 
 /// Package manifest -> the packages of ours that it may depend on. Dependencies of tests are free.
-const PACKAGES: [(&str, &[&str]); 7] = [
+const PACKAGES: [(&str, &[&str]); 8] = [
     ("config/Cargo.toml", &[]),
     // A client of the control plane, by HTTP: it must not even be able to reach into it.
     ("clinic/Cargo.toml", &[]),
+    // They are the outside: they know protocols, not us.
+    ("emulators/Cargo.toml", &[]),
     ("sfu/core/Cargo.toml", &[]),
     ("sfu/io/Cargo.toml", &["chevet-sfu-core"]),
     ("control/Cargo.toml", &["chevet-sfu-io", "chevet-sfu-core"]),
@@ -17,6 +19,7 @@ const PACKAGES: [(&str, &[&str]); 7] = [
             "chevet-clinic",
             "chevet-config",
             "chevet-control",
+            "chevet-emulators",
             "chevet-signalling",
             "chevet-sfu-io",
             "chevet-sfu-core",
@@ -148,7 +151,7 @@ fn top_names(group: &str) -> Vec<String> {
 #[test]
 fn unsafe_code_stays_in_the_system_calls_of_sfu_io() {
     let mut wrong = Vec::new();
-    for folder in ["src", "clinic", "config", "sfu", "control", "signalling", "tests"] {
+    for folder in ["src", "clinic", "config", "emulators", "sfu", "control", "signalling", "tests"] {
         for file in files(folder, &[".rs"]) {
             // The counting allocator of the zero-allocation test has to implement an unsafe trait.
             if file.path.starts_with("sfu/io/src/sys")
@@ -178,4 +181,37 @@ fn the_reader_of_imports_sees_what_it_must() {
     let found = used_layers(&text, 2, &["wire", "room", "stream", "engine", "policy"]);
     let expected = [(1, "wire".to_owned()), (1, "stream".to_owned()), (3, "policy".to_owned())];
     assert_eq!(found, expected);
+}
+
+/// The packages that a build of the server contains, by the lock file's names.
+fn contents(features: &[&str]) -> String {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--offline",
+            "--locked",
+            "--package",
+            "chevet",
+            "--edges",
+            "normal,build",
+            "--prefix",
+            "none",
+        ])
+        .args(features)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn a_release_contains_no_emulators() {
+    assert!(contents(&["--features", "emulators"]).contains("chevet-emulators"));
+    assert!(contents(&[]).contains("chevet-clinic"));
+    assert!(!contents(&[]).contains("chevet-emulators"));
+    let makefile = std::fs::read_to_string(root().join("Makefile")).unwrap();
+    let release =
+        makefile.lines().find(|line| line.contains("cargo build") && line.contains("--release")).unwrap();
+    assert!(!release.contains("features"), "{release}");
 }

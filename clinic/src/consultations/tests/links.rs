@@ -6,6 +6,9 @@ async fn link(world: &World) -> (Browser, Value, String) {
     let (doctor, _) = world.professional("jeanne@cabinet.example").await;
     let made = world.dossier(&doctor, |_| ()).await;
     let secret = world.secret("+33612345678", "invitation").await;
+    let id = made["invitations"][0]["id"].as_str().unwrap();
+    let sent = || world.clinic.outbox().about(id).unwrap();
+    eventually("the message's end", || sent().iter().all(|one| one.status.is_final())).await;
     (doctor, made, secret)
 }
 
