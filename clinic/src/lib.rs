@@ -15,6 +15,8 @@ pub mod backup;
 pub mod client;
 pub mod clients;
 pub mod clock;
+pub mod consultations;
+pub mod control;
 pub mod crypto;
 pub mod fetch;
 pub mod hooks;
@@ -38,6 +40,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use clock::{Clock, Scheduler};
+use consultations::Live;
 use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
@@ -76,8 +79,29 @@ struct Inner {
     traffic: Traffic,
     psc: Option<accounts::psc::Provider>,
     cps: Option<accounts::cps::Listening>,
+    live: Live,
+    control: control::ControlClient,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A handle that does not keep the clinic alive.
+#[derive(Clone)]
+pub struct WeakClinic {
+    inner: std::sync::Weak<Inner>,
+}
+
+impl WeakClinic {
+    /// `None` once the last real handle is gone.
+    pub fn upgrade(&self) -> Option<Clinic> {
+        self.inner.upgrade().map(|inner| Clinic { inner })
+    }
+}
+
+impl std::fmt::Debug for WeakClinic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakClinic")
+    }
 }
 
 impl std::fmt::Debug for Clinic {
@@ -121,15 +145,17 @@ impl Clinic {
             cps: card_host.as_ref().map(|host| host.listening.clone()),
             idempotency: Idempotency::new(store.clone(), lookup.clone()),
             csrf: key.derive("csrf"),
-            config,
             clock,
             store,
             lookup,
             scheduler,
             outbox,
             traffic: Traffic::default(),
+            live: Live::default(),
+            control: control::ControlClient::new(config.control.clone()),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
+            config,
         };
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
@@ -137,6 +163,7 @@ impl Clinic {
         if let Some(host) = card_host {
             clinic.spawn(host.run(clinic.clone(), clinic.stopping()));
         }
+        consultations::install(&clinic).await.map_err(OpenError::from)?;
         messages::install(&clinic)?;
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
@@ -215,6 +242,21 @@ impl Clinic {
     /// The listener that asks for cards, if it is configured.
     pub fn cps(&self) -> Option<&accounts::cps::Listening> {
         self.inner.cps.as_ref()
+    }
+
+    /// Rooms and tokens.
+    pub fn control(&self) -> &control::ControlClient {
+        &self.inner.control
+    }
+
+    /// For what the clinic itself owns, such as handlers of timers: it must not keep the clinic alive.
+    pub fn downgrade(&self) -> WeakClinic {
+        WeakClinic { inner: Arc::downgrade(&self.inner) }
+    }
+
+    /// Tells open pages what changed.
+    pub fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     pub(crate) fn csrf_key(&self) -> &Key {

@@ -33,7 +33,7 @@ pub use session::{Caller, Guest, HalfSignedIn, SignedIn};
 
 use crate::Clinic;
 use crate::model::retention::{RULES, Rule};
-use crate::{accounts, clients, hooks, messages};
+use crate::{accounts, clients, consultations, hooks, messages};
 
 /// Everything below `/api/v1` and `/p/v1`.
 pub(crate) fn router(clinic: Clinic) -> Router {
@@ -42,6 +42,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(accounts::router())
         .merge(clients::router())
         .merge(hooks::router())
+        .merge(consultations::router())
         .merge(messages::router())
         .route("/api/v1/{*rest}", any(nothing))
         .route("/p/v1/{*rest}", any(nothing))

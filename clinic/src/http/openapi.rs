@@ -49,6 +49,7 @@ pub fn openapi() -> String {
     let parts = [
         super::Api::openapi(),
         crate::clients::Api::openapi(),
+        crate::consultations::Api::openapi(),
         crate::hooks::Api::openapi(),
         crate::messages::Api::openapi(),
     ];

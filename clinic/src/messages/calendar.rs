@@ -131,7 +131,7 @@ mod tests {
             end: "2026-12-03T13:50:00Z".parse().unwrap(),
             zone: "Europe/Paris".into(),
             sequence: 2,
-            link: "https://visio.example/c/AAAAAAAAAAAAAAAAAAAAAA".into(),
+            link: "https://visio.example/c#AAAAAAAAAAAAAAAAAAAAAA".into(),
             professional: "Dr Éloïse Martin; Cabinet, \"Les Œillets\"".into(),
         }
     }
@@ -163,7 +163,7 @@ mod tests {
             "DTSTAMP:20261201T080000Z",
             "SEQUENCE:2",
             "STATUS:CONFIRMED",
-            "URL:https://visio.example/c/AAAAAAAAAAAAAAAAAAAAAA",
+            "URL:https://visio.example/c#AAAAAAAAAAAAAAAAAAAAAA",
             "ORGANIZER;CN=\"Cabinet M\":mailto:rdv@cabinet.example",
             "SUMMARY:Rendez-vous vidéo avec Dr Éloïse Martin\\; Cabinet\\, \"Les Œillets\"",
         ] {

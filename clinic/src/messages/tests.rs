@@ -131,6 +131,8 @@ impl World {
             locale: "fr".into(),
             wrong_answers: 0,
             locked_until: None,
+            code: None,
+            older_secrets: Vec::new(),
         };
         let start = now + SignedDuration::from_hours(24);
         let appointment = Appointment {
@@ -225,7 +227,7 @@ async fn a_short_message_by_each_gateway_arrives_once_and_its_receipt_moves_the_
         let [sms] = world.emulators.sms().try_into().unwrap();
         assert_eq!((sms.protocol, sms.to.as_str(), sms.from.as_str()), (protocol, NUMBER, "Cabinet"));
         assert_eq!(sms.reference, posted.id.to_string());
-        assert!(gsm7::is_one_segment(&sms.text) && sms.text.contains("/c/"), "{}", sms.text);
+        assert!(gsm7::is_one_segment(&sms.text) && sms.text.contains("/c#"), "{}", sms.text);
         let events = world.audited(&id);
         assert_eq!(events, [Action::InvitationSent, Action::InvitationDelivered], "{protocol}");
     }
@@ -319,7 +321,7 @@ async fn an_invitation_by_mail_carries_text_page_and_calendar_entry_and_its_own_
     assert_eq!((mail.from.as_str(), mail.to.as_slice()), ("rdv@cabinet.example", &[ADDRESS.to_owned()][..]));
     assert_eq!(mail.message_id, format!("<{}@cabinet.example>", posted.id));
     assert!(mail.subject.starts_with("Rendez-vous vidéo, "), "{}", mail.subject);
-    let link = mail.text.split_whitespace().find(|word| word.contains("/c/")).unwrap();
+    let link = mail.text.split_whitespace().find(|word| word.contains("/c#")).unwrap();
     assert!(mail.html.contains(&format!("href=\"{link}\"")));
     assert_eq!(mail.calendar_method.as_deref(), Some("REQUEST"));
     let entry = mail.calendar.unwrap().replace("\r\n ", "");

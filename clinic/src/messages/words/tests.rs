@@ -12,9 +12,9 @@ pub(crate) const RECIPIENTS: [RecipientKind; 6] = [
     RecipientKind::BedsideProfessional,
 ];
 
-/// The longest link that the settings accept without a warning: 44 characters of public URL, `/c/` and the secret.
+/// The longest link that the settings accept without a warning: 44 characters of public URL, `/c#` and the secret.
 fn longest_link() -> String {
-    format!("https://{}/c/{}", "x".repeat(36), "Z".repeat(22))
+    format!("https://{}/c#{}", "x".repeat(36), "Z".repeat(22))
 }
 
 fn appointment(link: String) -> Appointment {
@@ -170,7 +170,7 @@ fn what_does_not_fit_into_one_segment_is_refused_and_mails_are_no_short_messages
 
 #[test]
 fn the_wording_is_that_of_the_reference() {
-    let mut visit = appointment("https://visio.example/c/AAAAAAAAAAAAAAAAAAAAAA".into());
+    let mut visit = appointment("https://visio.example/c#AAAAAAAAAAAAAAAAAAAAAA".into());
     visit.start = "2026-05-14T12:30:00Z".parse().unwrap();
     let invitation = Kind::Invitation { recipient: RecipientKind::Patient, appointment: visit.clone() };
     assert_eq!(

@@ -205,7 +205,8 @@ impl Default for Defaults {
 
 words! {
     /// What a patient answers before the waiting room.
-    IdentityCheck { None, FirstLetters, BirthDate, Code }
+    #[derive(Default)]
+    IdentityCheck { #[default] None, FirstLetters, BirthDate, Code }
 }
 
 /// A session of a browser. The secret is in its cookie; here is only the hash.
