@@ -21,6 +21,7 @@ mod janitor;
 pub mod limits;
 pub mod model;
 pub mod outbox;
+pub mod pdf;
 pub mod settings;
 pub mod store;
 #[cfg(test)]

@@ -207,10 +207,13 @@ mod tests {
         assert!(matches!(begin(&idempotency, "acc_1", "b").await, Begin::Reused));
         assert!(matches!(begin(&idempotency, "acc_2", "b").await, Begin::New(_)));
 
-        store.write(|tx| {
-            tx.destroy_key(&data_key);
-            Ok::<_, StoreError>(())
-        }).await.unwrap();
+        store
+            .write(|tx| {
+                tx.destroy_key(&data_key);
+                Ok::<_, StoreError>(())
+            })
+            .await
+            .unwrap();
         assert!(matches!(begin(&idempotency, "acc_1", "a").await, Begin::New(_)));
     }
 

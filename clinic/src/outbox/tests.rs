@@ -168,10 +168,14 @@ async fn a_message_of_a_purged_consultation_is_not_sent() {
         .unwrap();
     world.outbox.wake();
     world.reach(&message.id, |message| message.status == Status::Queued && message.attempts == 1).await;
-    world.store.write(|tx| {
+    world
+        .store
+        .write(|tx| {
             tx.destroy_key(&key);
             Ok::<_, StoreError>(())
-        }).await.unwrap();
+        })
+        .await
+        .unwrap();
     world.clock.advance(SignedDuration::from_mins(1));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(world.sender.keys.lock().unwrap().len(), 1);

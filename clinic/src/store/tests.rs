@@ -182,10 +182,13 @@ async fn a_purge_makes_records_unreadable_at_once_and_takes_the_key_off_the_disk
         .await
         .unwrap();
     let wrapped = store.shared().keyring.export().unwrap().remove(0).wrapped;
-    store.write(|tx| {
+    store
+        .write(|tx| {
             tx.destroy_key(&key);
             Ok::<_, StoreError>(())
-        }).await.unwrap();
+        })
+        .await
+        .unwrap();
     assert_eq!(store.get::<Note>("a").map(|_| ()), Err(StoreError::Purged));
     assert_eq!(ids(&store.list::<Note>(&owner("x")).unwrap()), ["b"]);
     let again = Note { key: Some(key.clone()), ..note("c", "x", 3) };
