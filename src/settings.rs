@@ -123,6 +123,7 @@ pub fn clinic(
         accept_test_identifiers: settings.accept_test_identifiers,
         organisation: settings.organisation.clone(),
         administrators: settings.administrators.clone(),
+        ..ClinicConfig::default()
     }
 }
 

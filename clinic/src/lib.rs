@@ -13,12 +13,14 @@ pub mod accounts;
 pub mod audit;
 pub mod backup;
 pub mod clock;
+pub mod consultations;
 pub mod crypto;
 pub mod http;
 pub mod idempotency;
 pub mod ids;
 mod janitor;
 pub mod limits;
+pub mod messages;
 pub mod model;
 pub mod outbox;
 pub mod pdf;
@@ -34,11 +36,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use clock::{Clock, Scheduler};
+use consultations::Live;
 use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
 use idempotency::Idempotency;
 use limits::Traffic;
 use outbox::Outbox;
-pub use settings::{Approval, ClinicConfig, ControlAccess};
+pub use settings::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use store::{OpenError, Store};
 
 /// Why the clinic could not start.
@@ -66,6 +69,7 @@ struct Inner {
     outbox: Outbox,
     idempotency: Idempotency,
     traffic: Traffic,
+    live: Live,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -112,6 +116,7 @@ impl Clinic {
             scheduler,
             outbox,
             traffic: Traffic::default(),
+            live: Live::default(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
         };
@@ -184,6 +189,11 @@ impl Clinic {
     /// Rate limits that live in memory; those that last are in [`limits`].
     pub fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// Tells open pages what changed.
+    pub fn live(&self) -> &Live {
+        &self.inner.live
     }
 
     pub(crate) fn csrf_key(&self) -> &Key {

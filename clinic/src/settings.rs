@@ -20,6 +20,21 @@ pub struct ClinicConfig {
     pub organisation: String,
     /// Addresses that become administrators when they register.
     pub administrators: Vec<String>,
+    /// Short messages that a day allows.
+    pub sms_quota: SmsQuota,
+}
+
+/// Short messages in 24 hours. Both above zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SmsQuota {
+    pub per_professional: u32,
+    pub per_number: u32,
+}
+
+impl Default for SmsQuota {
+    fn default() -> SmsQuota {
+        SmsQuota { per_professional: 200, per_number: 20 }
+    }
 }
 
 /// Where `control` is reached, as any portal reaches it.
@@ -56,6 +71,7 @@ impl Default for ClinicConfig {
             accept_test_identifiers: false,
             organisation: "Chevet".to_owned(),
             administrators: Vec::new(),
+            sms_quota: SmsQuota::default(),
         }
     }
 }

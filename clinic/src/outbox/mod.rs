@@ -45,11 +45,20 @@ pub enum Status {
     Failed,
     /// Taken back before it was sent.
     Cancelled,
+    /// Never to be sent: a quota was used up. `last_error` says which.
+    Suppressed,
 }
 
 impl Status {
-    pub const ALL: [Status; 6] =
-        [Status::Queued, Status::Sending, Status::Sent, Status::Delivered, Status::Failed, Status::Cancelled];
+    pub const ALL: [Status; 7] = [
+        Status::Queued,
+        Status::Sending,
+        Status::Sent,
+        Status::Delivered,
+        Status::Failed,
+        Status::Cancelled,
+        Status::Suppressed,
+    ];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -59,6 +68,7 @@ impl Status {
             Status::Delivered => "delivered",
             Status::Failed => "failed",
             Status::Cancelled => "cancelled",
+            Status::Suppressed => "suppressed",
         }
     }
 
@@ -127,6 +137,12 @@ impl Message {
             last_error: None,
             provider_id: None,
         }
+    }
+
+    /// Makes it one that is kept to be seen and never sent. `why`: a stable word.
+    pub fn suppress(&mut self, why: &str) {
+        self.last_error = Some(why.to_owned());
+        finish(self, Status::Suppressed);
     }
 }
 

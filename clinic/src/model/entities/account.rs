@@ -208,6 +208,12 @@ words! {
     IdentityCheck { None, FirstLetters, BirthDate, Code }
 }
 
+impl Default for IdentityCheck {
+    fn default() -> IdentityCheck {
+        IdentityCheck::None
+    }
+}
+
 /// A session of a browser. The secret is in its cookie; here is only the hash.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {

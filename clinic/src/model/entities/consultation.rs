@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::IdentityCheck;
 use super::words;
 use crate::crypto::{DataKeyId, LookupHash};
 use crate::ids::{
@@ -105,6 +106,49 @@ pub struct Consultation {
     /// How often the slot was moved: SEQUENCE of the calendar entry.
     #[serde(default)]
     pub sequence: u32,
+    /// What the patient answers before the waiting room: the owner's choice when it was created.
+    #[serde(default)]
+    pub identity_check: IdentityCheck,
+    /// Since when one side is away.
+    #[serde(default)]
+    pub lost_since: Option<Timestamp>,
+    /// What the seconds are counted as, from which moment on.
+    #[serde(default)]
+    pub counting: Option<Counting>,
+    /// SHA-256 over the consents, hexadecimal: all that is left of them after the purge.
+    #[serde(default)]
+    pub consent_proof: Option<String>,
+}
+
+/// Both sides are in the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counting {
+    pub since: Timestamp,
+    /// Both show themselves.
+    pub video: bool,
+}
+
+/// The parts of "my consultations".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shelf {
+    /// Open or in a call.
+    Live,
+    Upcoming,
+    /// Ended, the form not validated yet.
+    ToValidate,
+    Done,
+}
+
+impl Shelf {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Shelf::Live => "live",
+            Shelf::Upcoming => "upcoming",
+            Shelf::ToValidate => "to_validate",
+            Shelf::Done => "done",
+        }
+    }
 }
 
 /// A portal's own name for a consultation.
@@ -118,6 +162,15 @@ impl Consultation {
     /// The key of everything that belongs to its persons.
     pub fn data_key(&self) -> DataKeyId {
         DataKeyId::new(self.id.as_str())
+    }
+
+    pub fn shelf(&self) -> Shelf {
+        match self.status {
+            Status::Scheduled => Shelf::Upcoming,
+            Status::Open | Status::InProgress | Status::Interrupted => Shelf::Live,
+            Status::Ended if self.kind == Kind::Dossier => Shelf::ToValidate,
+            _ => Shelf::Done,
+        }
     }
 
     /// When links begin to lead to the waiting room.
@@ -146,11 +199,11 @@ impl Record for Consultation {
         Sealing::Instance
     }
 
-    /// `owner`: all of one professional, by start. `owner_status`: the same by state. `status`: all, for timers.
+    /// `owner`: all of one professional, by start. `owner_shelf`: the same by part of the list. `status`: all, for timers.
     fn index(&self, indexes: &mut Indexes) {
         let owner = IndexKey::new().text(self.owner.as_str());
         indexes.add("owner", owner.clone().time(self.slot_start));
-        indexes.add("owner_status", owner.text(self.status.as_str()).time(self.slot_start));
+        indexes.add("owner_shelf", owner.text(self.shelf().as_str()).time(self.slot_start));
         indexes.add("status", IndexKey::new().text(self.status.as_str()).time(self.status_since));
         if let Some(until) = self.retention_until {
             indexes.add("retention", IndexKey::new().time(until));
@@ -196,6 +249,35 @@ pub struct Participant {
     /// The owner lets this colleague admit others.
     #[serde(default)]
     pub may_admit: bool,
+    /// The identity question was answered on the device that is used now.
+    #[serde(default)]
+    pub identity_passed_at: Option<Timestamp>,
+    /// Where the participant is, for an emergency.
+    #[serde(default)]
+    pub place: Option<String>,
+    /// E.164, for an emergency.
+    #[serde(default)]
+    pub callback: Option<String>,
+    /// How `control` names the connection that counts; an older one's end means nothing.
+    #[serde(default)]
+    pub connection: Option<String>,
+    /// Cameras that are published.
+    #[serde(default)]
+    pub cameras: Vec<String>,
+}
+
+impl Participant {
+    /// Let in, and neither gone nor sent away since.
+    pub fn is_admitted(&self) -> bool {
+        use ParticipantState as S;
+        self.role == ParticipantRole::Owner
+            || (self.admitted_at.is_some()
+                && matches!(self.state, S::Admitted | S::Connected | S::Reconnecting))
+    }
+
+    pub fn is_connected(&self) -> bool {
+        self.state == ParticipantState::Connected
+    }
 }
 
 impl Record for Participant {
@@ -233,6 +315,10 @@ pub struct Invitation {
     pub destination: String,
     /// Of the 128-bit secret in the link.
     pub secret: LookupHash,
+    /// Of the secrets in earlier messages: nobody can write an old secret again, so each message has its own, and all of
+    /// them lead to the same place.
+    #[serde(default)]
+    pub older_secrets: Vec<LookupHash>,
     pub status: InvitationStatus,
     pub created_at: Timestamp,
     #[serde(default)]
@@ -257,6 +343,9 @@ pub struct Invitation {
     pub wrong_answers: u32,
     #[serde(default)]
     pub locked_until: Option<Timestamp>,
+    /// Six digits, for [`IdentityCheck::Code`]: told by the professional, another way than the link.
+    #[serde(default)]
+    pub code: Option<String>,
 }
 
 impl Record for Invitation {
@@ -271,7 +360,9 @@ impl Record for Invitation {
     }
 
     fn index(&self, indexes: &mut Indexes) {
-        indexes.unique("secret", IndexKey::new().hash(&self.secret));
+        for secret in self.older_secrets.iter().chain([&self.secret]) {
+            indexes.unique("secret", IndexKey::new().hash(secret));
+        }
         indexes.add("consultation", IndexKey::new().text(self.consultation.as_str()).time(self.created_at));
     }
 }

@@ -45,6 +45,10 @@ fn consultation(start: Timestamp, owner: &AccountId) -> Consultation {
         api_client: None,
         replaces: None,
         sequence: 0,
+        identity_check: IdentityCheck::None,
+        lost_since: None,
+        counting: None,
+        consent_proof: None,
     }
 }
 
