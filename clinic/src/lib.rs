@@ -12,9 +12,14 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod billing;
+pub mod cda;
 pub mod clock;
 pub mod consultations;
 pub mod crypto;
+pub mod export;
+pub mod fhir;
+pub mod form;
 pub mod http;
 pub mod idempotency;
 pub mod ids;
@@ -24,6 +29,7 @@ pub mod messages;
 pub mod model;
 pub mod outbox;
 pub mod pdf;
+pub mod report;
 pub mod settings;
 pub mod store;
 #[cfg(test)]
