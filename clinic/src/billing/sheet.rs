@@ -5,8 +5,8 @@ use utoipa::ToSchema;
 
 use super::acts::label_of;
 use super::calendar::{is_holiday, is_night, is_sunday};
-use crate::model::nir;
 use crate::model::PaymentState;
+use crate::model::nir;
 use crate::pdf::{Info, PdfError};
 use crate::report::Dossier;
 use crate::report::dossier::join;
@@ -51,7 +51,8 @@ pub struct Sheet {
 pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
     let words = dossier.words();
     let pick = |fr: &str, en: &str| words.pick(fr, en).to_owned();
-    let line = |id, fr: &str, en: &str, value: String| Line { id, label: words.pick(fr, en).to_owned(), value };
+    let line =
+        |id, fr: &str, en: &str, value: String| Line { id, label: words.pick(fr, en).to_owned(), value };
     let (p, patient, c) = (&dossier.professional, &dossier.patient, &dossier.consultation);
     let start = words.local(dossier.started_at());
     let yes_no = |yes| words.yes_no(yes).to_owned();
@@ -74,7 +75,12 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
             line("birth_date", "Date de naissance", "Birth date", born),
             line("birth_rank", "Rang de naissance", "Birth rank", patient.nir_rank.unwrap_or(1).to_string()),
             line("birth_name", "Nom de naissance", "Birth name", patient.birth_name.to_uppercase()),
-            line("used_name", "Nom utilisé", "Name used", patient.used_name.clone().unwrap_or_default().to_uppercase()),
+            line(
+                "used_name",
+                "Nom utilisé",
+                "Name used",
+                patient.used_name.clone().unwrap_or_default().to_uppercase(),
+            ),
             line("first_names", "Prénoms", "First names", patient.first_names.join(" ")),
             line(
                 "rights",
@@ -88,7 +94,8 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
     let seconds = dossier.duration_s();
     let place = match &dossier.facility {
         Some(facility) => {
-            let finess = facility.finess.as_ref().map(|finess| format!("FINESS {finess}")).unwrap_or_default();
+            let finess =
+                facility.finess.as_ref().map(|finess| format!("FINESS {finess}")).unwrap_or_default();
             join(&[&facility.name, &finess], " – ")
         }
         None => pick("Domicile", "Home"),
@@ -101,7 +108,12 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
     let mut act_lines = vec![
         line("date", "Date de l’acte", "Date of the act", start.strftime("%d/%m/%Y").to_string()),
         line("time", "Heure de début", "Start time", start.strftime("%H:%M").to_string()),
-        line("duration", "Durée", "Duration", seconds.map(|seconds| words.length(seconds)).unwrap_or_default()),
+        line(
+            "duration",
+            "Durée",
+            "Duration",
+            seconds.map(|seconds| words.length(seconds)).unwrap_or_default(),
+        ),
         line("video", "Vidéotransmission", "Video", video),
         line("place", "Lieu du patient", "Place of the patient", place),
         line("night", "Nuit (20 h – 8 h)", "Night (20:00–08:00)", yes_no(is_night(start))),
@@ -110,7 +122,12 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
     ];
     if let Some(nurse) = dossier.bedside() {
         let name = join(&[&nurse.display_name, nurse.rpps.as_deref().unwrap_or_default()], " – ");
-        act_lines.push(line("bedside", "Professionnel auprès du patient", "Professional with the patient", name));
+        act_lines.push(line(
+            "bedside",
+            "Professionnel auprès du patient",
+            "Professional with the patient",
+            name,
+        ));
         let hint = pick(
             "TLS pendant un soin, TLL dans un lieu dédié, TLD à domicile : facturé par l’infirmier",
             "TLS during care, TLL in a dedicated place, TLD at home: billed by the nurse",
@@ -125,7 +142,12 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
         lines: vec![
             line("professional_name", "Nom", "Name", dossier.professional_name()),
             line("rpps", "N° RPPS", "RPPS number", p.national_number.clone()),
-            line("am_number", "N° assurance maladie", "Health insurance number", p.am_number.clone().unwrap_or_default()),
+            line(
+                "am_number",
+                "N° assurance maladie",
+                "Health insurance number",
+                p.am_number.clone().unwrap_or_default(),
+            ),
         ],
     });
     let stated: Vec<(&str, Line)> = dossier
@@ -142,7 +164,11 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
     };
     let prescriber = of(true);
     if !prescriber.is_empty() {
-        groups.push(Group { id: "prescriber", label: pick("4. Prescripteur", "4. Prescriber"), lines: prescriber });
+        groups.push(Group {
+            id: "prescriber",
+            label: pick("4. Prescripteur", "4. Prescriber"),
+            lines: prescriber,
+        });
     }
     let mut pathway = of(false);
     let physician = patient.attending_physician.clone().unwrap_or_default();
@@ -172,7 +198,12 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
         }
         let at = paid.paid_at.map(|at| words.moment(at)).unwrap_or_default();
         payment.push(line("paid_at", "Date", "Date", at));
-        payment.push(line("payment_ref", "Référence", "Reference", paid.provider_ref.clone().unwrap_or_default()));
+        payment.push(line(
+            "payment_ref",
+            "Référence",
+            "Reference",
+            paid.provider_ref.clone().unwrap_or_default(),
+        ));
     }
     groups.push(Group { id: "payment", label: pick("6. Règlement", "6. Payment"), lines: payment });
 

@@ -22,7 +22,7 @@ fn the_sheet_has_number_key_and_birth_date_for_who_may_see_them() {
 #[test]
 fn night_and_sunday_are_those_of_the_place() {
     let mut dossier = sample();
-    // Half past eight in the evening in Paris, half past eleven in Mayotte.
+    // Half past eight in the evening in Paris, half past four in the afternoon in Cayenne.
     dossier.consultation.started_at = Some("2026-12-06T19:30:00Z".parse().unwrap());
     let paris = sheet(&dossier, true);
     assert_eq!((value(&paris, "night"), value(&paris, "sunday")), ("Oui".into(), "Oui".into()));
@@ -35,7 +35,11 @@ fn a_cell_is_never_a_formula() {
     let mut dossier = sample();
     dossier.patient.attending_physician = Some("=HYPERLINK(\"x\")".into());
     let text = String::from_utf8(csv(&sheet(&dossier, true)).unwrap()).unwrap();
-    assert!(text.starts_with('\u{feff}') && text.contains("'=HYPERLINK") && text.contains(";25,00;") == text.contains("25,00"));
+    assert!(
+        text.starts_with('\u{feff}')
+            && text.contains("'=HYPERLINK")
+            && text.contains(";25,00;") == text.contains("25,00")
+    );
 }
 
 #[test]
@@ -44,7 +48,9 @@ fn nothing_says_that_a_claim_was_sent() {
         let mut dossier = sample();
         dossier.locale = locale.into();
         let sheet = sheet(&dossier, true);
-        assert!(sheet.notice.contains("rien n’est transmis") || sheet.notice.contains("nothing is transmitted"));
+        assert!(
+            sheet.notice.contains("rien n’est transmis") || sheet.notice.contains("nothing is transmitted")
+        );
         assert!(pdf(&dossier, &sheet).is_ok());
     }
 }

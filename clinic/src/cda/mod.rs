@@ -35,10 +35,7 @@ pub fn oid(id: &str) -> String {
 pub fn document(dossier: &Dossier, pdf: &[u8]) -> std::io::Result<String> {
     let mut out = Xml { writer: Writer::new_with_indent(Vec::new(), b' ', 1), words: dossier.words() };
     out.writer.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
-    let root = [
-        ("xmlns", "urn:hl7-org:v3"),
-        ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"),
-    ];
+    let root = [("xmlns", "urn:hl7-org:v3"), ("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance")];
     out.open("ClinicalDocument", &root, |out| {
         head(out, dossier)?;
         patient(out, dossier)?;
@@ -70,7 +67,12 @@ struct Xml {
 type Done = std::io::Result<()>;
 
 impl Xml {
-    fn open(&mut self, name: &str, attributes: &[(&str, &str)], inner: impl FnOnce(&mut Xml) -> Done) -> Done {
+    fn open(
+        &mut self,
+        name: &str,
+        attributes: &[(&str, &str)],
+        inner: impl FnOnce(&mut Xml) -> Done,
+    ) -> Done {
         let mut start = quick_xml::events::BytesStart::new(name);
         for (key, value) in attributes {
             start.push_attribute((*key, clean(value).as_str()));
@@ -125,20 +127,26 @@ fn head(out: &mut Xml, dossier: &Dossier) -> Done {
     let set = oid(dossier.consultation.id.as_str());
     let version = dossier.version.to_string();
     out.empty("id", &[("root", &set), ("extension", &version)])?;
-    out.empty("code", &[
-        ("code", "85208-7"),
-        ("displayName", "Compte-rendu d'acte de télémédecine"),
-        ("codeSystem", "2.16.840.1.113883.6.1"),
-        ("codeSystemName", "LOINC"),
-    ])?;
+    out.empty(
+        "code",
+        &[
+            ("code", "85208-7"),
+            ("displayName", "Compte-rendu d'acte de télémédecine"),
+            ("codeSystem", "2.16.840.1.113883.6.1"),
+            ("codeSystemName", "LOINC"),
+        ],
+    )?;
     out.text("title", &[], crate::report::title(dossier))?;
     out.time("effectiveTime", dossier.at)?;
-    out.empty("confidentialityCode", &[
-        ("code", "N"),
-        ("displayName", "Normal"),
-        ("codeSystem", "2.16.840.1.113883.5.25"),
-        ("codeSystemName", "Confidentiality"),
-    ])?;
+    out.empty(
+        "confidentialityCode",
+        &[
+            ("code", "N"),
+            ("displayName", "Normal"),
+            ("codeSystem", "2.16.840.1.113883.5.25"),
+            ("codeSystemName", "Confidentiality"),
+        ],
+    )?;
     out.empty("languageCode", &[("code", language)])?;
     out.empty("setId", &[("root", &set)])?;
     out.empty("versionNumber", &[("value", &version)])
@@ -155,7 +163,9 @@ fn patient(out: &mut Xml, dossier: &Dossier) -> Done {
             out.empty("id", &[("root", &oid(p.id.as_str()))])?;
             address(out, p.address.as_deref())?;
             match &p.mobile {
-                Some(mobile) => out.empty("telecom", &[("value", &format!("tel:{mobile}")), ("use", "MC")])?,
+                Some(mobile) => {
+                    out.empty("telecom", &[("value", &format!("tel:{mobile}")), ("use", "MC")])?
+                }
                 None => out.empty("telecom", &[("nullFlavor", "NASK")])?,
             }
             out.open("patient", &[("classCode", "PSN")], |out| {
@@ -175,13 +185,13 @@ fn patient(out: &mut Xml, dossier: &Dossier) -> Done {
                     Sex::F => ("F", "Féminin"),
                     Sex::U => ("UN", "Inconnu"),
                 };
-                out.empty("administrativeGenderCode", &[
-                    ("code", code),
-                    ("displayName", label),
-                    ("codeSystem", "2.16.840.1.113883.5.1"),
-                ])?;
+                out.empty(
+                    "administrativeGenderCode",
+                    &[("code", code), ("displayName", label), ("codeSystem", "2.16.840.1.113883.5.1")],
+                )?;
                 // Unknown parts are left off the end.
-                let born: String = String::from(p.birth_date).split('-').filter(|part| *part != "00").collect();
+                let born: String =
+                    String::from(p.birth_date).split('-').filter(|part| *part != "00").collect();
                 out.empty("birthTime", &[("value", &born)])?;
                 if let Some(representative) = &p.representative {
                     out.open("guardian", &[], |out| {
@@ -239,7 +249,9 @@ fn owner(out: &mut Xml, dossier: &Dossier) -> Done {
     out.empty("code", &[("code", &code), ("displayName", label), ("codeSystem", OID_PROFESSION)])?;
     address(out, Some(&p.practice.address))?;
     match &p.practice.phone {
-        Some(phone) => out.empty("telecom", &[("value", &format!("tel:{}", phone.replace(' ', ""))), ("use", "WP")])?,
+        Some(phone) => {
+            out.empty("telecom", &[("value", &format!("tel:{}", phone.replace(' ', ""))), ("use", "WP")])?
+        }
         None => out.empty("telecom", &[("nullFlavor", "NASK")])?,
     }
     out.open("assignedPerson", &[], |out| {
@@ -305,11 +317,14 @@ fn authenticator(out: &mut Xml, dossier: &Dossier) -> Done {
 fn nurse(out: &mut Xml, dossier: &Dossier) -> Done {
     let Some(nurse) = dossier.bedside() else { return Ok(()) };
     out.open("participant", &[("typeCode", "PRF")], |out| {
-        out.empty("functionCode", &[
-            ("code", "353"),
-            ("displayName", "Membre de l'équipe de soins"),
-            ("codeSystem", "1.2.250.1.213.1.6.1.107"),
-        ])?;
+        out.empty(
+            "functionCode",
+            &[
+                ("code", "353"),
+                ("displayName", "Membre de l'équipe de soins"),
+                ("codeSystem", "1.2.250.1.213.1.6.1.107"),
+            ],
+        )?;
         out.open("time", &[("xsi:type", "IVL_TS")], |out| {
             out.time("low", nurse.joined_at.first().copied().unwrap_or_else(|| dossier.started_at()))?;
             out.time("high", nurse.left_at.last().copied().unwrap_or(dossier.at))
@@ -337,7 +352,8 @@ fn events(dossier: &Dossier) -> Vec<(&'static str, &'static str)> {
     let coded = dossier.form.as_ref().map(|form| form.acts.as_slice()).unwrap_or_default();
     let known = |code: &str| ACTS.iter().find(|act| **act == code).copied();
     let label = |code| label_of(code, Language::Fr).unwrap_or_default();
-    let mut events: Vec<_> = coded.iter().filter_map(|act| known(&act.code)).map(|code| (code, label(code))).collect();
+    let mut events: Vec<_> =
+        coded.iter().filter_map(|act| known(&act.code)).map(|code| (code, label(code))).collect();
     if events.is_empty() {
         let code = if dossier.professional.profession_code == "60" { "TLM" } else { "TC" };
         events.push((code, label(code)));
@@ -348,12 +364,15 @@ fn events(dossier: &Dossier) -> Vec<(&'static str, &'static str)> {
 fn event(out: &mut Xml, dossier: &Dossier, code: &str, label: &str) -> Done {
     out.open("documentationOf", &[], |out| {
         out.open("serviceEvent", &[("classCode", "ACT")], |out| {
-            out.empty("code", &[
-                ("code", code),
-                ("displayName", label),
-                ("codeSystem", OID_NGAP),
-                ("codeSystemName", "NGAP"),
-            ])?;
+            out.empty(
+                "code",
+                &[
+                    ("code", code),
+                    ("displayName", label),
+                    ("codeSystem", OID_NGAP),
+                    ("codeSystemName", "NGAP"),
+                ],
+            )?;
             out.open("effectiveTime", &[], |out| {
                 out.time("low", dossier.started_at())?;
                 dossier.consultation.ended_at.map_or(Ok(()), |at| out.time("high", at))
@@ -369,11 +388,10 @@ fn encounter(out: &mut Xml, dossier: &Dossier) -> Done {
     out.open("componentOf", &[], |out| {
         out.open("encompassingEncounter", &[], |out| {
             out.empty("id", &[("root", &oid(dossier.consultation.id.as_str()))])?;
-            out.empty("code", &[
-                ("code", "VR"),
-                ("displayName", "Virtuelle"),
-                ("codeSystem", "2.16.840.1.113883.5.4"),
-            ])?;
+            out.empty(
+                "code",
+                &[("code", "VR"), ("displayName", "Virtuelle"), ("codeSystem", "2.16.840.1.113883.5.4")],
+            )?;
             out.open("effectiveTime", &[], |out| {
                 out.time("low", dossier.started_at())?;
                 dossier.consultation.ended_at.map_or(Ok(()), |at| out.time("high", at))

@@ -87,7 +87,9 @@ impl Archive {
 
 /// A file name fit for every system and for a path in a ZIP: no folders, no reserved characters, no leading dot.
 pub fn file_name(name: &str) -> String {
-    let kept = name.chars().filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
+    let kept = name
+        .chars()
+        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'));
     let clean: String = kept.map(|c| if "/\\:*?\"<>|".contains(c) { '-' } else { c }).take(100).collect();
     let clean = clean.trim_matches(|c| c == '.' || c == ' ');
     if clean.is_empty() { "document".to_owned() } else { clean.to_owned() }

@@ -1,7 +1,5 @@
 //! `GET …/export?format=`.
 
-use std::convert::Infallible;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
@@ -48,6 +46,7 @@ pub enum Format {
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Wanted {
     #[param(inline)]
     format: Format,
@@ -146,6 +145,9 @@ async fn billing_sheet(
     }
 }
 
+/// A part of the stream.
+type Piece = std::io::Result<Bytes>;
+
 /// The ZIP as a stream: one document at a time is in memory, and a slow reader slows the writer.
 async fn archive(
     clinic: Clinic,
@@ -162,18 +164,18 @@ async fn archive(
     })
     .await
     .map_err(|_| Problem::new(Code::Internal))??;
-    let (sender, receiver) = mpsc::channel::<Bytes>(2);
+    let (sender, receiver) = mpsc::channel::<Piece>(2);
     tokio::spawn(async move {
-        // A reader that went away, or a document that cannot be read: the ZIP has no end, and no reader takes it for whole.
-        if write(&clinic, &access, &dossier, small, &sender).await.is_some()
-            && exported(&clinic, now, &access, Audited::ExportZip, true).await.is_err()
-        {
+        if write(&clinic, &access, &dossier, small, &sender).await.is_none() {
+            // Broken off, so that nobody takes half of it for the whole.
+            let _ = sender.send(Err(std::io::Error::other("the export was broken off"))).await;
+        } else if exported(&clinic, now, &access, Audited::ExportZip, true).await.is_err() {
             tracing::warn!("an export could not be noted");
         }
     });
-    let stream = futures_util::stream::unfold(receiver, async |mut receiver| {
-        let bytes = receiver.recv().await?;
-        Some((Ok::<_, Infallible>(bytes), receiver))
+    let stream = futures_util::stream::unfold(receiver, async |mut receiver: mpsc::Receiver<Piece>| {
+        let piece = receiver.recv().await?;
+        Some((piece, receiver))
     });
     Ok(file("application/zip", "consultation.zip", Body::from_stream(stream)))
 }
@@ -202,11 +204,11 @@ async fn write(
     access: &Access,
     dossier: &Dossier,
     small: Vec<(String, Vec<u8>)>,
-    sender: &mpsc::Sender<Bytes>,
+    sender: &mpsc::Sender<Piece>,
 ) -> Option<()> {
     let mut archive = Archive::new(dossier);
     for (name, content) in small {
-        sender.send(archive.add(&name, &content).ok()?.into()).await.ok()?;
+        sender.send(Ok(archive.add(&name, &content).ok()?.into())).await.ok()?;
     }
     // Earlier versions of the report stay part of the record.
     let store = clinic.store();
@@ -215,15 +217,15 @@ async fn write(
         if old.version < dossier.version {
             let pdf = stored_pdf(store, consultation, &old).await.ok()?;
             let name = format!("compte-rendu-v{}.pdf", old.version);
-            sender.send(archive.add(&name, &pdf).ok()?.into()).await.ok()?;
+            sender.send(Ok(archive.add(&name, &pdf).ok()?.into())).await.ok()?;
         }
     }
     for document in dossier.handed_over() {
         let content = content(clinic, access, document).await?;
         let path = format!("documents/{}", file_name(&document.file_name));
-        sender.send(archive.add(&path, &content).ok()?.into()).await.ok()?;
+        sender.send(Ok(archive.add(&path, &content).ok()?.into())).await.ok()?;
     }
-    sender.send(archive.finish().ok()?.into()).await.ok()
+    sender.send(Ok(archive.finish().ok()?.into())).await.ok()
 }
 
 async fn content(clinic: &Clinic, access: &Access, document: &Document) -> Option<Vec<u8>> {

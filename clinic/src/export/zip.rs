@@ -30,7 +30,9 @@ impl Zip {
         let number = |value: i16| u16::try_from(value).unwrap_or_default();
         let year = number(at.year()).saturating_sub(1980).min(127);
         let date = (year << 9) | (number(at.month().into()) << 5) | number(at.day().into());
-        let time = (number(at.hour().into()) << 11) | (number(at.minute().into()) << 5) | (number(at.second().into()) / 2);
+        let time = (number(at.hour().into()) << 11)
+            | (number(at.minute().into()) << 5)
+            | (number(at.second().into()) / 2);
         Zip { central: Vec::new(), count: 0, offset: 0, time, date }
     }
 

@@ -6,8 +6,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::resources::{
-    Links, appointment, consents, document_reference, encounter, fhir_id, incident_lines, patient, practitioner,
-    practitioner_role, urn,
+    Links, appointment, consents, document_reference, encounter, fhir_id, incident_lines, patient,
+    practitioner, practitioner_role, urn,
 };
 use crate::report::{Dossier, title};
 
@@ -34,9 +34,13 @@ pub fn bundle(dossier: &Dossier, pdf: &[u8]) -> Value {
     }
     let report = format!("{}-v{}", fhir_id(c.id.as_str()), dossier.version);
     add("DocumentReference", &report, report_reference(dossier, pdf, &report));
-    add("Binary", &report, json!({
-        "resourceType": "Binary", "id": report, "contentType": "application/pdf", "data": STANDARD.encode(pdf),
-    }));
+    add(
+        "Binary",
+        &report,
+        json!({
+            "resourceType": "Binary", "id": report, "contentType": "application/pdf", "data": STANDARD.encode(pdf),
+        }),
+    );
     json!({
         "resourceType": "Bundle",
         "type": "document",
@@ -87,7 +91,8 @@ fn composition(dossier: &Dossier) -> Value {
     let lines: &[String] = if incidents.is_empty() { &none } else { &incidents };
     sections.push(section(words.pick("Incidents techniques", "Technical incidents"), lines));
     for addendum in &dossier.addenda {
-        sections.push(section(&format!("Addendum {}", addendum.version), std::slice::from_ref(&addendum.text)));
+        sections
+            .push(section(&format!("Addendum {}", addendum.version), std::slice::from_ref(&addendum.text)));
     }
     json!({
         "resourceType": "Composition",

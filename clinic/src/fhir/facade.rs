@@ -34,7 +34,14 @@ pub fn router() -> Router<Clinic> {
 pub struct Api;
 
 const KINDS: [&str; 8] = [
-    "Appointment", "Bundle", "Consent", "DocumentReference", "Encounter", "Patient", "Practitioner", "PractitionerRole",
+    "Appointment",
+    "Bundle",
+    "Consent",
+    "DocumentReference",
+    "Encounter",
+    "Patient",
+    "Practitioner",
+    "PractitionerRole",
 ];
 
 fn answer(status: http::StatusCode, body: &Value) -> Response {
@@ -122,6 +129,7 @@ async fn read(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 struct Identifier {
     /// `system|value`, as the portal gave it.
     identifier: String,
@@ -146,7 +154,12 @@ async fn search(
     finish(found.await)
 }
 
-async fn by_reference(clinic: &Clinic, actor: &Actor, kind: &str, identifier: &str) -> Result<Value, Problem> {
+async fn by_reference(
+    clinic: &Clinic,
+    actor: &Actor,
+    kind: &str,
+    identifier: &str,
+) -> Result<Value, Problem> {
     if !matches!(kind, "Appointment" | "Encounter") {
         return Err(Problem::new(Code::NotFound));
     }

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::model::{
-    Decision, Document, IdType, IdentityStatus, ParticipantRole, Sex, Status,
-};
+use crate::model::{Decision, Document, IdType, IdentityStatus, ParticipantRole, Sex, Status};
 use crate::report::Dossier;
 use crate::report::dossier::join;
 
@@ -51,7 +49,6 @@ impl Links {
 fn virtual_class() -> Value {
     json!({"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "VR", "display": "virtual"})
 }
-
 
 pub fn patient(dossier: &Dossier) -> Value {
     let p = &dossier.patient;
@@ -153,7 +150,8 @@ pub fn practitioner_role(dossier: &Dossier, links: Links) -> Value {
         }]}],
     });
     if let Some(speciality) = &p.speciality_code {
-        let system = "https://mos.esante.gouv.fr/NOS/TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale";
+        let system =
+            "https://mos.esante.gouv.fr/NOS/TRE_R38-SpecialiteOrdinale/FHIR/TRE-R38-SpecialiteOrdinale";
         set(&mut role, "specialty", vec![json!({"coding": [{"system": system, "code": speciality}]})]);
     }
     if let Some(phone) = &p.practice.phone {
@@ -242,7 +240,10 @@ pub fn encounter(dossier: &Dossier, links: Links) -> Value {
         if let Some(facility) = &dossier.facility {
             let mut location = json!({"display": facility.name, "type": "Location"});
             if let (Some(finess), Some(map)) = (&facility.finess, location.as_object_mut()) {
-                map.insert("identifier".to_owned(), json!({"system": "https://finess.esante.gouv.fr", "value": finess}));
+                map.insert(
+                    "identifier".to_owned(),
+                    json!({"system": "https://finess.esante.gouv.fr", "value": finess}),
+                );
             }
             object.insert("location".to_owned(), json!([{"location": location}]));
         }

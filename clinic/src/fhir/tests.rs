@@ -10,7 +10,8 @@ fn sample() -> Dossier {
 fn every_reference_of_the_bundle_points_into_it() {
     let text = bundle(&sample(), b"%PDF").to_string();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let urls: Vec<&str> = value["entry"].as_array().unwrap().iter().map(|e| e["fullUrl"].as_str().unwrap()).collect();
+    let urls: Vec<&str> =
+        value["entry"].as_array().unwrap().iter().map(|e| e["fullUrl"].as_str().unwrap()).collect();
     let mut unique = urls.clone();
     unique.sort_unstable();
     unique.dedup();

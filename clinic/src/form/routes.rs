@@ -52,7 +52,7 @@ pub struct FormBody {
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Draft {
+pub struct FormDraft {
     #[schema(value_type = Object)]
     answers: Map<String, Value>,
     #[serde(default)]
@@ -115,7 +115,11 @@ async fn acts() -> axum::Json<Vec<Proposal>> {
     (status = 200, description = "The form, with the ETag for saving it; \"v0\" before the first time", body = FormBody),
     (status = 404, description = "No such consultation", body = ProblemBody, content_type = "application/problem+json"),
 ))]
-async fn read(State(clinic): State<Clinic>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+async fn read(
+    State(clinic): State<Clinic>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
     let now = clinic.clock().now();
     let access = consultation_for(clinic.store(), now, &caller.actor(now), &id, Action::FillForm)?;
     let form = form_of(clinic.store(), &access)?;
@@ -125,7 +129,7 @@ async fn read(State(clinic): State<Clinic>, caller: Caller, Path(id): Path<Strin
 /// Saves the draft, whole.
 #[utoipa::path(put, path = "/api/v1/consultations/{id}/form", tag = "form", security(("session" = [])),
     params(("id" = String, Path), ("If-Match" = String, Header, description = "ETag of the form that was read")),
-    request_body = Draft, responses(
+    request_body = FormDraft, responses(
     (status = 200, description = "Saved, with the new ETag", body = FormBody),
     (status = 409, description = "Validated already", body = ProblemBody, content_type = "application/problem+json"),
     (status = 412, description = "Changed elsewhere", body = ProblemBody, content_type = "application/problem+json"),
@@ -136,7 +140,7 @@ async fn save(
     caller: Caller,
     Path(id): Path<String>,
     if_match: IfMatch,
-    Json(draft): Json<Draft>,
+    Json(draft): Json<FormDraft>,
 ) -> Result<Response, Problem> {
     let now = clinic.clock().now();
     let actor = caller.actor(now);
@@ -156,7 +160,14 @@ async fn save(
             if form.version == 0 {
                 form.version = tx.insert(&form.value)?;
                 // The first time only: a draft saves itself every few seconds.
-                note(tx, now, &actor, &access.consultation.owner, Audited::FormSaved, &access.consultation.id)?;
+                note(
+                    tx,
+                    now,
+                    &actor,
+                    &access.consultation.owner,
+                    Audited::FormSaved,
+                    &access.consultation.id,
+                )?;
             } else {
                 tx.update(&mut form)?;
             }
@@ -166,7 +177,7 @@ async fn save(
     Ok(([etag(form.version)], axum::Json(body(&form)?)).into_response())
 }
 
-fn check(form: &Form, draft: &Draft) -> Result<(), Problem> {
+fn check(form: &Form, draft: &FormDraft) -> Result<(), Problem> {
     let template = template(&form.template, form.template_version).ok_or(Problem::new(Code::Internal))?;
     let mut problem = Problem::new(Code::ValidationFailed);
     for (field, code) in template.check(&draft.answers, false) {
@@ -176,7 +187,9 @@ fn check(form: &Form, draft: &Draft) -> Result<(), Problem> {
         problem.push_field("/acts", "too-many");
     }
     for (at, act) in draft.acts.iter().enumerate() {
-        let word = |text: &str| !text.is_empty() && text.len() <= 10 && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        let word = |text: &str| {
+            !text.is_empty() && text.len() <= 10 && text.bytes().all(|b| b.is_ascii_alphanumeric())
+        };
         let good = word(&act.system)
             && word(&act.code)
             && act.qualifiers.len() <= 5

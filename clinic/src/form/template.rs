@@ -81,7 +81,10 @@ pub static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| {
 
 /// The newest of a kind of act.
 pub fn template_for(family: ActFamily) -> Option<&'static Template> {
-    TEMPLATES.iter().filter(|template| template.families.contains(&family)).max_by_key(|template| template.version)
+    TEMPLATES
+        .iter()
+        .filter(|template| template.families.contains(&family))
+        .max_by_key(|template| template.version)
 }
 
 pub fn template(id: &str, version: u32) -> Option<&'static Template> {
@@ -108,9 +111,9 @@ impl Template {
                         (complete && field.required && text.trim().is_empty()).then_some("required")
                     }
                 }
-                (FieldKind::Choice, Some(Value::String(id))) => {
-                    (!id.is_empty() && !field.choices.iter().any(|choice| choice.id == *id)).then_some("unknown")
-                }
+                (FieldKind::Choice, Some(Value::String(id))) => (!id.is_empty()
+                    && !field.choices.iter().any(|choice| choice.id == *id))
+                .then_some("unknown"),
                 (FieldKind::YesNo, Some(Value::Bool(_))) => None,
                 _ => Some("invalid"),
             };

@@ -11,8 +11,8 @@ use crate::http::Language;
 use crate::ids::{AccountId, ConsultationId, ParticipantId};
 use crate::model::identifier::{Profession, profession_of};
 use crate::model::{
-    Category, Consent, Consultation, Document, DocumentState, Facility, Form, Incident, Participant, ParticipantRole,
-    Patient, PaymentRequest, Professional,
+    Category, Consent, Consultation, Document, DocumentState, Facility, Form, Incident, Participant,
+    ParticipantRole, Patient, PaymentRequest, Professional,
 };
 use crate::store::{IndexKey, Indexes, Record, Sealing};
 
@@ -142,7 +142,11 @@ impl Dossier {
     pub fn handed_over(&self) -> Vec<&Document> {
         let stands =
             |document: &&Document| matches!(document.state, DocumentState::Available | DocumentState::Opened);
-        self.documents.iter().filter(stands).filter(|document| document.category != Category::Report).collect()
+        self.documents
+            .iter()
+            .filter(stands)
+            .filter(|document| document.category != Category::Report)
+            .collect()
     }
 
     pub fn participant(&self, id: &ParticipantId) -> Option<&Participant> {

@@ -6,7 +6,8 @@ use super::dossier::{Addendum, Dossier};
 use crate::consultations::{Access, Read};
 use crate::http::{Code, Problem};
 use crate::model::{
-    Account, Consent, Consultation, Document, Facility, Incident, Patient, PaymentRequest, Professional, Report,
+    Account, Consent, Consultation, Document, Facility, Form, Incident, Patient, PaymentRequest,
+    Professional, Report,
 };
 use crate::store::{Store, Versioned};
 
@@ -25,8 +26,9 @@ pub fn gather(read: &impl Read, access: &Access, at: Timestamp, version: u32) ->
         Some(facility) => read.one::<Facility>(facility.as_str())?.map(|facility| facility.value),
         None => None,
     };
-    let form = read.one(id)?;
-    let locale = read.one::<Account>(owner)?.map_or_else(|| "fr".to_owned(), |account| account.locale.clone());
+    let form = read.one::<Form>(id)?;
+    let locale =
+        read.one::<Account>(owner)?.map_or_else(|| "fr".to_owned(), |account| account.locale.clone());
     Ok(Dossier {
         locale,
         at,
@@ -52,10 +54,16 @@ pub fn versions(read: &impl Read, consultation: &Consultation) -> Result<Vec<Rep
 
 /// The newest report. 409 before the validation.
 pub fn latest(read: &impl Read, consultation: &Consultation) -> Result<Report, Problem> {
-    versions(read, consultation)?.pop().ok_or_else(|| Problem::transition(vec![crate::model::Trigger::Validate]))
+    versions(read, consultation)?
+        .pop()
+        .ok_or_else(|| Problem::transition(vec![crate::model::Trigger::Validate]))
 }
 
 /// The bytes of a report.
-pub async fn stored_pdf(store: &Store, consultation: &Consultation, report: &Report) -> Result<Vec<u8>, Problem> {
+pub async fn stored_pdf(
+    store: &Store,
+    consultation: &Consultation,
+    report: &Report,
+) -> Result<Vec<u8>, Problem> {
     store.get_blob(&consultation.data_key(), &report.pdf).await?.ok_or(Problem::new(Code::NotFound))
 }

@@ -9,8 +9,10 @@ pub mod words;
 pub use dossier::{Addendum, Dossier};
 pub use gather::{gather, latest, stored_pdf};
 pub use page::{Draft, report, title};
-pub(crate) use routes::{exported, file};
 pub use routes::{Api, router};
+pub(crate) use routes::{exported, file};
 
+#[cfg(test)]
+mod api_tests;
 #[cfg(test)]
 mod tests;

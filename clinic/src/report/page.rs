@@ -20,9 +20,10 @@ pub fn title(dossier: &Dossier) -> &'static str {
     let (fr, en) = match dossier.consultation.act_family {
         ActFamily::Teleconsultation => ("Compte rendu de téléconsultation", "Report of a video consultation"),
         ActFamily::Telesoin => ("Compte rendu de télésoin", "Report of remote care"),
-        ActFamily::Accompagnement => {
-            ("Compte rendu d’accompagnement à la téléconsultation", "Report of assistance at a video consultation")
-        }
+        ActFamily::Accompagnement => (
+            "Compte rendu d’accompagnement à la téléconsultation",
+            "Report of assistance at a video consultation",
+        ),
     };
     words.pick(fr, en)
 }
@@ -44,10 +45,10 @@ pub fn report(dossier: &Dossier, draft: Draft) -> Result<Vec<u8>, PdfError> {
     sheet.letterhead(&letterhead(dossier));
     sheet.title(name, &words.moment(dossier.started_at()));
     if draft == Draft::Preview {
-        sheet.callout(words.pick(
-            "Aperçu : ce compte rendu n’est pas validé.",
-            "Preview: this report is not validated.",
-        ));
+        sheet.callout(
+            words
+                .pick("Aperçu : ce compte rendu n’est pas validé.", "Preview: this report is not validated."),
+        );
     }
     addenda(&mut sheet, dossier, &words);
     sheet.heading("Patient");
@@ -84,7 +85,12 @@ fn letterhead(dossier: &Dossier) -> Vec<String> {
         IdType::Adeli => "ADELI",
         IdType::PscTest => "ID",
     };
-    let phone = p.practice.phone.as_ref().map(|phone| format!("{} {phone}", words.pick("Tél.", "Tel."))).unwrap_or_default();
+    let phone = p
+        .practice
+        .phone
+        .as_ref()
+        .map(|phone| format!("{} {phone}", words.pick("Tél.", "Tel.")))
+        .unwrap_or_default();
     let address: Vec<&str> = p.practice.address.lines().collect();
     vec![
         dossier.professional_name(),
@@ -105,7 +111,10 @@ fn patient(dossier: &Dossier, words: &Words) -> Vec<(&'static str, String)> {
     }
     facts.push((name("Prénoms", "First names"), p.first_names.join(", ")));
     let born = words.birth_date(&String::from(p.birth_date));
-    facts.push((name("Date de naissance", "Birth date"), format!("{born} ({age} {})", words.pick("ans", "years"))));
+    facts.push((
+        name("Date de naissance", "Birth date"),
+        format!("{born} ({age} {})", words.pick("ans", "years")),
+    ));
     let sex = match p.sex {
         Sex::M => words.pick("Masculin", "Male"),
         Sex::F => words.pick("Féminin", "Female"),
@@ -160,20 +169,27 @@ fn conditions(dossier: &Dossier, words: &Words) -> Vec<(&'static str, String)> {
     }
     let place = match &dossier.facility {
         Some(facility) => {
-            let number = facility.finess.as_ref().map(|finess| format!("FINESS {finess}")).unwrap_or_default();
+            let number =
+                facility.finess.as_ref().map(|finess| format!("FINESS {finess}")).unwrap_or_default();
             join(&[words.facility(facility.kind), &facility.name, &facility.address, &number], ", ")
         }
-        None => words.pick("Domicile ou lieu déclaré par le patient", "Home, or the place that the patient declared").to_owned(),
+        None => words
+            .pick("Domicile ou lieu déclaré par le patient", "Home, or the place that the patient declared")
+            .to_owned(),
     };
     facts.push((name("Lieu du patient", "Place of the patient"), place));
     let encryption = match (c.e2ee, c.sas_confirmed) {
-        (true, true) => words.pick("De bout en bout, code de sécurité confirmé", "End to end, safety code confirmed"),
-        (true, false) => words.pick("De bout en bout, code de sécurité non confirmé", "End to end, safety code not confirmed"),
+        (true, true) => {
+            words.pick("De bout en bout, code de sécurité confirmé", "End to end, safety code confirmed")
+        }
+        (true, false) => words
+            .pick("De bout en bout, code de sécurité non confirmé", "End to end, safety code not confirmed"),
         (false, _) => words.pick("Du terminal au serveur", "Between device and server"),
     };
     facts.push((name("Chiffrement", "Encryption"), encryption.to_owned()));
     if dossier.consents.is_empty() {
-        facts.push((name("Consentement", "Consent"), words.pick("Non enregistré", "Not recorded").to_owned()));
+        facts
+            .push((name("Consentement", "Consent"), words.pick("Non enregistré", "Not recorded").to_owned()));
     }
     for consent in &dossier.consents {
         let mut text = words.consent(consent.decision, consent.given_by);
@@ -211,9 +227,14 @@ fn participants(sheet: &mut Sheet, dossier: &Dossier, words: &Words) {
         } else if participant.role == ParticipantRole::Patient {
             (dossier.patient_name(), None, None)
         } else {
-            (participant.display_name.clone(), participant.profession_code.as_ref(), participant.rpps.as_ref())
+            (
+                participant.display_name.clone(),
+                participant.profession_code.as_ref(),
+                participant.rpps.as_ref(),
+            )
         };
-        let profession = code.and_then(|code| profession_of(code)).map_or("", |known| words.pick(known.fr, known.en));
+        let profession =
+            code.and_then(|code| profession_of(code)).map_or("", |known| words.pick(known.fr, known.en));
         let role = join(&[words.role(participant.role), profession], ", ");
         vec![name, role, number.cloned().unwrap_or_default(), presence(participant, words)]
     });
@@ -252,11 +273,12 @@ fn documents(sheet: &mut Sheet, dossier: &Dossier, words: &Words) {
         return;
     }
     let rows = documents.iter().map(|document| {
-        let sender = dossier.participant(&document.sender).map_or_else(String::new, |sender| match sender.role {
-            ParticipantRole::Owner => dossier.professional_name(),
-            ParticipantRole::Patient => words.pick("Patient", "Patient").to_owned(),
-            _ => sender.display_name.clone(),
-        });
+        let sender =
+            dossier.participant(&document.sender).map_or_else(String::new, |sender| match sender.role {
+                ParticipantRole::Owner => dossier.professional_name(),
+                ParticipantRole::Patient => words.pick("Patient", "Patient").to_owned(),
+                _ => sender.display_name.clone(),
+            });
         let print = document.sha256.get(..16).unwrap_or(&document.sha256);
         vec![
             words.category(document.category).to_owned(),
@@ -312,7 +334,10 @@ fn addenda(sheet: &mut Sheet, dossier: &Dossier, words: &Words) {
             "{} {}. {} {} (SHA-256 {}).",
             words.pick("Ajouté le", "Added on"),
             words.moment(addendum.at),
-            words.pick("Il complète, sans la modifier, la version", "It completes, and does not change, version"),
+            words.pick(
+                "Il complète, sans la modifier, la version",
+                "It completes, and does not change, version"
+            ),
             addendum.version.saturating_sub(1),
             addendum.follows,
         ));

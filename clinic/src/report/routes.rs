@@ -347,6 +347,7 @@ async fn list(
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub struct Version {
     /// The newest without.
     version: Option<u32>,

@@ -1,7 +1,7 @@
 use super::*;
 
 /// The dossier that the outside judges see too.
-pub fn sample() -> Dossier {
+pub(super) fn sample() -> Dossier {
     serde_json::from_str(include_str!("../../examples/dossier.json")).unwrap()
 }
 

@@ -5,14 +5,36 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 use crate::http::Language;
-use crate::model::{Category, Decision, FacilityKind, GivenBy, IdentityProof, IdentityStatus, IncidentKind, ParticipantRole};
+use crate::model::{
+    Category, Decision, FacilityKind, GivenBy, IdentityProof, IdentityStatus, IncidentKind, ParticipantRole,
+};
 
 const MONTHS_FR: [&str; 12] = [
-    "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
     "décembre",
 ];
 const MONTHS_EN: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
     "December",
 ];
 
@@ -122,15 +144,21 @@ impl Words {
 
     pub fn role(&self, role: ParticipantRole) -> &str {
         match role {
-            ParticipantRole::Owner => self.pick("Professionnel réalisant l’acte", "Professional performing the act"),
-            ParticipantRole::CoProfessional => self.pick("Professionnel participant", "Participating professional"),
+            ParticipantRole::Owner => {
+                self.pick("Professionnel réalisant l’acte", "Professional performing the act")
+            }
+            ParticipantRole::CoProfessional => {
+                self.pick("Professionnel participant", "Participating professional")
+            }
             ParticipantRole::BedsideProfessional => {
                 self.pick("Professionnel auprès du patient", "Professional with the patient")
             }
             ParticipantRole::Patient => self.pick("Patient", "Patient"),
             ParticipantRole::Carer => self.pick("Aidant", "Carer"),
             ParticipantRole::Interpreter => self.pick("Interprète", "Interpreter"),
-            ParticipantRole::FacilityStaff => self.pick("Personnel de l’établissement", "Staff of the facility"),
+            ParticipantRole::FacilityStaff => {
+                self.pick("Personnel de l’établissement", "Staff of the facility")
+            }
         }
     }
 
@@ -145,16 +173,22 @@ impl Words {
             IncidentKind::VideoSuspendedBandwidth => {
                 self.pick("Vidéo suspendue : débit insuffisant", "Video suspended: too little bandwidth")
             }
-            IncidentKind::CameraDenied => self.pick("Caméra refusée ou indisponible", "Camera refused or unavailable"),
+            IncidentKind::CameraDenied => {
+                self.pick("Caméra refusée ou indisponible", "Camera refused or unavailable")
+            }
             IncidentKind::MicrophoneDenied => {
                 self.pick("Micro refusé ou indisponible", "Microphone refused or unavailable")
             }
-            IncidentKind::TurnTcpFallback => self.pick("Liaison de secours (TCP)", "Fallback connection (TCP)"),
+            IncidentKind::TurnTcpFallback => {
+                self.pick("Liaison de secours (TCP)", "Fallback connection (TCP)")
+            }
             IncidentKind::E2eeUnsupported => {
                 self.pick("Chiffrement de bout en bout impossible", "End-to-end encryption not possible")
             }
             IncidentKind::ServerRestart => self.pick("Redémarrage du serveur", "Server restarted"),
-            IncidentKind::UploadFailed => self.pick("Échec d’envoi d’un document", "A document could not be sent"),
+            IncidentKind::UploadFailed => {
+                self.pick("Échec d’envoi d’un document", "A document could not be sent")
+            }
         }
     }
 
@@ -186,18 +220,23 @@ impl Words {
             IdentityProof::Passport => self.pick("passeport", "passport"),
             IdentityProof::ResidencePermit => self.pick("titre de séjour", "residence permit"),
             IdentityProof::Vitale => self.pick("carte Vitale", "Vitale card"),
-            IdentityProof::Known => self.pick("patient connu du professionnel", "patient known to the professional"),
+            IdentityProof::Known => {
+                self.pick("patient connu du professionnel", "patient known to the professional")
+            }
         }
     }
 
     /// RNIV: what the status of an identity means. None of the texts claims an INS.
     pub fn identity(&self, status: IdentityStatus) -> &str {
         match status {
-            IdentityStatus::Prov => {
-                self.pick("Provisoire : déclarée, non vérifiée sur pièce", "Provisional: declared, not checked")
+            IdentityStatus::Prov => self
+                .pick("Provisoire : déclarée, non vérifiée sur pièce", "Provisional: declared, not checked"),
+            IdentityStatus::Vali => {
+                self.pick("Validée : vérifiée par le professionnel", "Validated: checked by the professional")
             }
-            IdentityStatus::Vali => self.pick("Validée : vérifiée par le professionnel", "Validated: checked by the professional"),
-            IdentityStatus::Recup => self.pick("Récupérée auprès du téléservice INSi", "Retrieved from the INSi service"),
+            IdentityStatus::Recup => {
+                self.pick("Récupérée auprès du téléservice INSi", "Retrieved from the INSi service")
+            }
             IdentityStatus::Qual => self.pick("Qualifiée : INS vérifiée", "Qualified: INS checked"),
         }
     }
