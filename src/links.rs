@@ -1,7 +1,7 @@
 //! Access tokens and the join links that carry them.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -22,17 +22,6 @@ pub fn base_url(config: &Config, listening: SocketAddr) -> String {
         ip if ip.is_unspecified() => {
             config.rtc.advertise.first().copied().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
         }
-        ip => ip,
-    };
-    format!("{scheme}://{}", SocketAddr::new(host, listening.port()))
-}
-
-/// Where this machine reaches the listener, whatever people type.
-pub fn local_url(config: &Config, listening: SocketAddr) -> String {
-    let scheme = if config.server.tls == Tls::Off { "http" } else { "https" };
-    let host = match listening.ip() {
-        ip if ip.is_unspecified() && ip.is_ipv6() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         ip => ip,
     };
     format!("{scheme}://{}", SocketAddr::new(host, listening.port()))
@@ -103,18 +92,6 @@ mod tests {
         assert_eq!(base_url(&config, "0.0.0.0:443".parse().unwrap()), "https://192.0.2.7:443");
         config.server.public_url = "https://visio.example.org/".into();
         assert_eq!(base_url(&config, "0.0.0.0:443".parse().unwrap()), "https://visio.example.org");
-    }
-
-    #[test]
-    fn the_server_reaches_itself_whatever_it_listens_on() {
-        let config = Config::default();
-        for (listening, url) in [
-            ("0.0.0.0:80", "http://127.0.0.1:80"),
-            ("[::]:80", "http://[::1]:80"),
-            ("192.0.2.7:80", "http://192.0.2.7:80"),
-        ] {
-            assert_eq!(local_url(&config, listening.parse().unwrap()), url);
-        }
     }
 
     #[test]

@@ -35,6 +35,30 @@ pub fn keys(config: &Config) -> anyhow::Result<BTreeMap<String, Secret>> {
     }
 }
 
+/// The secret by which the clinic of this server uses the control plane: made at the first start, in
+/// `data_dir/clinic-control.secret`.
+pub fn clinic(config: &Config) -> anyhow::Result<Secret> {
+    let path = config.server.data_dir.join("clinic-control.secret");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let secret = text.trim();
+            anyhow::ensure!(
+                secret.len() >= SECRET_CHARS,
+                "{} is spoilt: remove it, and another is made",
+                path.display()
+            );
+            Ok(Secret::new(secret))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let secret = Alphanumeric.sample_string(&mut rand::rng(), SECRET_CHARS);
+            write_new(&path, &secret)
+                .with_context(|| format!("cannot keep a secret in {}", path.display()))?;
+            Ok(Secret::new(secret))
+        }
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
 fn read(path: &Path) -> anyhow::Result<Option<BTreeMap<String, Secret>>> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
@@ -52,12 +76,16 @@ fn read(path: &Path) -> anyhow::Result<Option<BTreeMap<String, Secret>>> {
 }
 
 fn create(path: &Path) -> std::io::Result<()> {
-    let folder: PathBuf = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut random = rand::rng();
     let key = format!("CH{}", Alphanumeric.sample_string(&mut random, KEY_CHARS));
     let secret = Alphanumeric.sample_string(&mut random, SECRET_CHARS);
-    let text = format!("# Made by `chevet` at its first start.\n[keys]\n{key} = \"{secret}\"\n");
+    write_new(path, &format!("# Made by `chevet` at its first start.\n[keys]\n{key} = \"{secret}\"\n"))
+}
+
+/// A file that only the user can read, in a folder that only the user can enter.
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+    let folder: PathBuf = path.parent().map(Path::to_path_buf).unwrap_or_default();
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
@@ -86,6 +114,19 @@ mod tests {
         assert!(made.values().all(|secret| secret.expose().len() == SECRET_CHARS) && made.len() == 1);
         assert_eq!(keys(&config).unwrap(), made);
         std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn the_clinics_secret_is_made_once_for_the_user_only_and_a_spoilt_one_is_not_replaced() {
+        let mut config = Config::default();
+        config.server.data_dir = folder("clinic");
+        let made = clinic(&config).unwrap();
+        let path = config.server.data_dir.join("clinic-control.secret");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(clinic(&config).unwrap(), made);
+        std::fs::write(&path, "short").unwrap();
+        assert!(clinic(&config).is_err());
+        std::fs::remove_dir_all(&config.server.data_dir).unwrap();
     }
 
     #[test]

@@ -32,17 +32,28 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
 
     let (sfu, events) = Sfu::start(settings::sfu(config)).context("rtc")?;
     let media = Arc::new(sfu.clone());
-    let control = Control::start(settings::control(config, &keys, base.clone()), media, events)?;
+    // The clinic's way to the control plane, and back.
+    let (inside, inner) = match config.clinic.enabled {
+        true => {
+            let inner = Server::bind(settings::inner_listener(config)).await.context("inner listener")?;
+            let address = inner.addrs().first().copied().context("no inner address")?;
+            let inside =
+                settings::Inside { url: format!("http://{address}"), secret: secrets::clinic(config)? };
+            (Some(inside), Some(inner))
+        }
+        false => (None, None),
+    };
+    let control =
+        Control::start(settings::control(config, &keys, base.clone(), inside.as_ref()), media, events)?;
     let facts = ServerFacts { node_id: chevet_control::sid::node(), development: config.dev };
     let mut doors =
         control.router().merge(chevet_signalling::router(control.clone(), facts)).merge(pages::router());
-    let clinic = match config.clinic.enabled {
-        true => {
-            let local = links::local_url(config, listening);
-            let settings = settings::clinic(config, &keys, base.clone(), local);
+    let clinic = match &inside {
+        Some(inside) => {
+            let settings = settings::clinic(config, base.clone(), inside);
             Some(Clinic::start(settings, Clock::system()).await.context("clinic")?)
         }
-        false => None,
+        None => None,
     };
     if let Some(clinic) = &clinic {
         doors = doors.merge(clinic.router());
@@ -65,7 +76,22 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
         // Clients are told before their sockets close, so that they know when to come back.
         control.shut_down();
     };
-    listener.run(&control, doors, stopped).await;
+    let (ended, inner_stopped) = watch::channel(false);
+    let inner = async {
+        if let (Some(inner), Some(clinic)) = (inner, &clinic) {
+            let doors = control.router().merge(clinic.router());
+            let mut stopped = inner_stopped;
+            // After the people's listener: what happens while it drains is still told.
+            let stopped = async move { drop(stopped.wait_for(|ended| *ended).await) };
+            inner.run(&control, doors, stopped).await;
+        }
+    };
+    let outer = async {
+        listener.run(&control, doors, stopped).await;
+        // Nobody is inside any more.
+        let _ = ended.send(true);
+    };
+    tokio::join!(outer, inner);
     if let Some(clinic) = clinic {
         clinic.stop().await;
     }

@@ -44,6 +44,16 @@ pub fn listener(config: &Config) -> ListenConfig {
     }
 }
 
+/// Loopback only, on a port that the system chooses: the clinic and the control plane of one process talk by it.
+pub fn inner_listener(config: &Config) -> ListenConfig {
+    ListenConfig {
+        addrs: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0))],
+        header_bytes: config.limits.request_header.as_usize(),
+        drain: Duration::from_millis(500),
+        ..ListenConfig::default()
+    }
+}
+
 /// What people may type to reach a server with a certificate of its own making.
 fn names(config: &Config) -> Vec<String> {
     let mut names = vec!["localhost".to_owned()];
@@ -62,15 +72,43 @@ fn names(config: &Config) -> Vec<String> {
     names
 }
 
-pub fn control(config: &Config, keys: &BTreeMap<String, Secret>, public_url: String) -> ControlConfig {
+/// The API key by which the clinic of this server uses the control plane. It sorts behind every usual name, so that the
+/// first key stays the operator's.
+pub const CLINIC_KEY: &str = "~clinic";
+
+/// The control plane's own listener for the clinic of this server, on loopback: no TLS, whatever people use.
+#[derive(Debug)]
+pub struct Inside {
+    pub url: String,
+    pub secret: Secret,
+}
+
+/// `inside`: who else is told, and has a key.
+pub fn control(
+    config: &Config,
+    keys: &BTreeMap<String, Secret>,
+    public_url: String,
+    inside: Option<&Inside>,
+) -> ControlConfig {
     let Config { room, limits, webhooks, dev, .. } = config;
     let signer = if webhooks.api_key.is_empty() {
         keys.keys().next().cloned().unwrap_or_default()
     } else {
         webhooks.api_key.clone()
     };
+    let mut secrets: BTreeMap<String, String> =
+        keys.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned())).collect();
+    let mut told = Vec::new();
+    if !webhooks.urls.is_empty() {
+        told.push(WebhookConfig::new(webhooks.urls.clone(), signer));
+    }
+    if let Some(inside) = inside {
+        secrets.insert(CLINIC_KEY.to_owned(), inside.secret.expose().to_owned());
+        let url = format!("{}/api/v1/control-events", inside.url);
+        told.push(WebhookConfig::new(vec![url], CLINIC_KEY.to_owned()));
+    }
     ControlConfig {
-        keys: keys.iter().map(|(key, secret)| (key.clone(), secret.expose().to_owned())).collect(),
+        keys: secrets,
         dev: *dev,
         public_url,
         room: RoomDefaults {
@@ -92,28 +130,20 @@ pub fn control(config: &Config, keys: &BTreeMap<String, Secret>, public_url: Str
             body_bytes: limits.request_body.as_usize(),
             ..Limits::default()
         },
-        webhooks: (!webhooks.urls.is_empty()).then(|| WebhookConfig::new(webhooks.urls.clone(), signer)),
+        webhooks: told,
         ..ControlConfig::default()
     }
 }
 
-/// `local`: where this machine reaches the server's own listener.
-pub fn clinic(
-    config: &Config,
-    keys: &BTreeMap<String, Secret>,
-    public_url: String,
-    local: String,
-) -> ClinicConfig {
-    let (key, secret) =
-        keys.iter().next().map(|(key, secret)| (key.as_str(), secret.expose())).unwrap_or_default();
+pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> ClinicConfig {
     let settings = &config.clinic;
     ClinicConfig {
         data_dir: config.server.data_dir.clone(),
         public_url,
         control: ControlAccess {
-            url: local,
-            key: key.to_owned(),
-            secret: chevet_clinic::crypto::Secret::new(secret),
+            url: inside.url.clone(),
+            key: CLINIC_KEY.to_owned(),
+            secret: chevet_clinic::crypto::Secret::new(inside.secret.expose()),
         },
         approval: match settings.approval {
             chevet_config::Approval::Auto => Approval::Auto,
@@ -145,16 +175,32 @@ mod tests {
         let mut config = Config::dev();
         config.keys.insert("another".into(), Secret::new("x"));
         config.webhooks.urls = vec!["http://127.0.0.1:1/".into()];
-        let signer = |config: &Config| control(config, &config.keys, String::new()).webhooks.unwrap().api_key;
+        let signer =
+            |config: &Config| control(config, &config.keys, String::new(), None).webhooks.remove(0).api_key;
         assert_eq!(signer(&config), "another");
         config.webhooks.api_key = "devkey".into();
         assert_eq!(signer(&config), "devkey");
     }
 
     #[test]
+    fn the_clinic_has_a_key_of_its_own_that_is_never_the_first_and_is_told_on_loopback() {
+        let config = Config::dev();
+        let inside = Inside { url: "http://127.0.0.1:1".into(), secret: Secret::new("s") };
+        let control = control(&config, &config.keys, String::new(), Some(&inside));
+        assert_eq!(control.keys.keys().map(String::as_str).collect::<Vec<_>>(), ["devkey", CLINIC_KEY]);
+        let [told] = control.webhooks.as_slice() else { panic!("one receiver") };
+        assert_eq!(
+            (told.urls[0].as_str(), told.api_key.as_str()),
+            ("http://127.0.0.1:1/api/v1/control-events", CLINIC_KEY)
+        );
+        let clinic = clinic(&config, String::new(), &inside);
+        assert_eq!((clinic.control.url, clinic.control.key), (inside.url, CLINIC_KEY.to_owned()));
+    }
+
+    #[test]
     fn the_defaults_of_the_file_are_the_defaults_of_the_parts() {
         let config = Config::default();
-        let ours = control(&config, &config.keys, String::new());
+        let ours = control(&config, &config.keys, String::new(), None);
         let theirs = ControlConfig::default();
         assert_eq!(format!("{:?}", ours.room), format!("{:?}", theirs.room));
         assert_eq!(ours.limits.metadata_bytes, theirs.limits.metadata_bytes);

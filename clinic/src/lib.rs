@@ -16,6 +16,7 @@ pub mod billing;
 pub mod cda;
 pub mod clock;
 pub mod consultations;
+pub mod control;
 pub mod crypto;
 pub mod export;
 pub mod fhir;
@@ -76,8 +77,28 @@ struct Inner {
     idempotency: Idempotency,
     traffic: Traffic,
     live: Live,
+    control: control::ControlClient,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// A handle that does not keep the clinic alive.
+#[derive(Clone)]
+pub struct WeakClinic {
+    inner: std::sync::Weak<Inner>,
+}
+
+impl WeakClinic {
+    /// `None` once the last real handle is gone.
+    pub fn upgrade(&self) -> Option<Clinic> {
+        self.inner.upgrade().map(|inner| Clinic { inner })
+    }
+}
+
+impl std::fmt::Debug for WeakClinic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WeakClinic")
+    }
 }
 
 impl std::fmt::Debug for Clinic {
@@ -115,7 +136,6 @@ impl Clinic {
         let inner = Inner {
             idempotency: Idempotency::new(store.clone(), lookup.clone()),
             csrf: key.derive("csrf"),
-            config,
             clock,
             store,
             lookup,
@@ -123,11 +143,14 @@ impl Clinic {
             outbox,
             traffic: Traffic::default(),
             live: Live::default(),
+            control: control::ControlClient::new(config.control.clone()),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
+            config,
         };
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
+        consultations::install(&clinic).await.map_err(OpenError::from)?;
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
             clinic.store().clone(),
@@ -195,6 +218,16 @@ impl Clinic {
     /// Rate limits that live in memory; those that last are in [`limits`].
     pub fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// Rooms and tokens.
+    pub fn control(&self) -> &control::ControlClient {
+        &self.inner.control
+    }
+
+    /// For what the clinic itself owns, such as handlers of timers: it must not keep the clinic alive.
+    pub fn downgrade(&self) -> WeakClinic {
+        WeakClinic { inner: Arc::downgrade(&self.inner) }
     }
 
     /// Tells open pages what changed.

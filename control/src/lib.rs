@@ -80,15 +80,12 @@ impl Control {
     /// Without the tasks that move it: a test gives events and time by hand.
     fn new(config: ControlConfig, media: Arc<dyn Media>) -> Result<Control, StartError> {
         let tokens = Arc::new(Tokens::new(config.keys.clone(), config.dev)?);
-        let webhooks = match &config.webhooks {
-            Some(webhooks) if !webhooks.urls.is_empty() => {
-                if !tokens.has_key(&webhooks.api_key) {
-                    return Err(KeyError::Unknown(webhooks.api_key.clone()).into());
-                }
-                Webhooks::start(webhooks, &tokens)
+        for webhooks in config.webhooks.iter().filter(|webhooks| !webhooks.urls.is_empty()) {
+            if !tokens.has_key(&webhooks.api_key) {
+                return Err(KeyError::Unknown(webhooks.api_key.clone()).into());
             }
-            _ => Webhooks::default(),
-        };
+        }
+        let webhooks = Webhooks::start(&config.webhooks, &tokens);
         let (config, ids, counts) = (Arc::new(config), Arc::new(Ids::default()), Arc::new(Counts::default()));
         let hub = Hub::new(config.clone(), media.clone(), ids.clone(), webhooks, counts.clone());
         let metrics = Metrics::new().map_err(|error| StartError::Metrics(error.to_string()))?;

@@ -16,7 +16,8 @@ pub struct ControlConfig {
     pub public_url: String,
     pub room: RoomDefaults,
     pub limits: Limits,
-    pub webhooks: Option<WebhookConfig>,
+    /// Each with its own key.
+    pub webhooks: Vec<WebhookConfig>,
     pub timing: Timing,
 }
 
@@ -99,7 +100,7 @@ impl Default for ControlConfig {
             public_url: "http://localhost:7880".to_owned(),
             room: RoomDefaults::default(),
             limits: Limits::default(),
-            webhooks: None,
+            webhooks: Vec::new(),
             timing: Timing::default(),
         }
     }

@@ -19,6 +19,7 @@ use crate::consultations::{Access, Read, consultation_for, note};
 use crate::http::problem::ProblemBody;
 use crate::http::{Action, Caller, Code, Problem};
 use crate::model::{Document, Report};
+use crate::store::Versioned;
 use crate::report::{Dossier, exported, file, gather, latest, stored_pdf};
 
 pub fn router() -> Router<Clinic> {
@@ -213,7 +214,7 @@ async fn write(
     // Earlier versions of the report stay part of the record.
     let store = clinic.store();
     let consultation = &access.consultation;
-    for old in store.all::<Report>("consultation", consultation.id.as_str()).ok()? {
+    for Versioned { value: old, .. } in store.all::<Report>("consultation", consultation.id.as_str()).ok()? {
         if old.version < dossier.version {
             let pdf = stored_pdf(store, consultation, &old).await.ok()?;
             let name = format!("compte-rendu-v{}.pdf", old.version);

@@ -72,6 +72,8 @@ pub enum Action {
     /// Move the slot, cancel, change contacts.
     Reschedule,
     ResendInvitation,
+    /// The link itself, to copy or to show.
+    RevealLink,
     InviteMore,
     Extend,
     End,
@@ -101,7 +103,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 29] = [
+    pub const ALL: [Action; 30] = [
         Action::Create,
         Action::SeeConsultation,
         Action::SeeIdentity,
@@ -111,6 +113,7 @@ impl Action {
         Action::SeeNir,
         Action::Reschedule,
         Action::ResendInvitation,
+        Action::RevealLink,
         Action::InviteMore,
         Action::Extend,
         Action::End,
@@ -236,6 +239,7 @@ fn rule(action: Action, standing: Standing) -> Rule {
         Action::SeeNir => [Yes, No, No, No, No, No, No, No, No],
         Action::Reschedule => [Yes, No, No, Yes, No, No, No, No, Scoped(S::ConsultationsWrite)],
         Action::ResendInvitation => [Yes, No, No, Yes, No, No, No, Yes, Scoped(S::ConsultationsWrite)],
+        Action::RevealLink => [Yes, No, No, Yes, No, No, No, No, Scoped(S::LinksRead)],
         Action::InviteMore => [Yes, No, No, Yes, No, No, No, No, Scoped(S::ConsultationsWrite)],
         Action::Extend | Action::End => [Yes, No, No, No, No, No, No, No, No],
         Action::Upgrade => [Yes, No, No, No, No, No, No, No, No],

@@ -33,6 +33,7 @@ pub use session::{Caller, Guest, HalfSignedIn, SignedIn};
 
 use crate::Clinic;
 use crate::accounts;
+use crate::consultations;
 use crate::model::retention::{RULES, Rule};
 
 /// Everything below `/api/v1` and `/p/v1`.
@@ -40,6 +41,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
     Router::new()
         .merge(own())
         .merge(accounts::router())
+        .merge(consultations::router())
         .merge(crate::form::router())
         .merge(crate::report::router())
         .merge(crate::export::router())

@@ -46,7 +46,15 @@ impl Modify for Security {
 /// OpenAPI 3.1 as JSON; `docs/openapi-clinic.json` holds the same text.
 pub fn openapi() -> String {
     let mut all = Root::openapi();
-    for part in [super::Api::openapi(), crate::accounts::Api::openapi(), crate::form::Api::openapi(), crate::report::Api::openapi(), crate::export::Api::openapi(), crate::fhir::facade::Api::openapi()] {
+    for part in [
+        super::Api::openapi(),
+        crate::accounts::Api::openapi(),
+        crate::consultations::Api::openapi(),
+        crate::form::Api::openapi(),
+        crate::report::Api::openapi(),
+        crate::export::Api::openapi(),
+        crate::fhir::facade::Api::openapi(),
+    ] {
         all.merge(part);
     }
     let mut text = all.to_pretty_json().unwrap_or_default();

@@ -52,9 +52,10 @@ impl Letter {
     }
 }
 
-/// Where an invitation leads. Short enough for a short message; opening it changes nothing.
+/// Where an invitation leads. Short enough for a short message. The secret is in the fragment, so that opening it tells it to
+/// no server, no log and no scanner of messages.
 pub fn link(clinic: &Clinic, secret: &Secret) -> String {
-    format!("{}/c/{}", clinic.config().public_url, secret.expose())
+    format!("{}/c#{}", clinic.config().public_url, secret.expose())
 }
 
 /// Queues a letter as part of the transaction that wants it sent; call [`crate::outbox::Outbox::wake`] after it. A short

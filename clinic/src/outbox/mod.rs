@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 use utoipa::ToSchema;
 
 use crate::clock::{Clock, Handler, Job, JobError, Schedule, Scheduler};
@@ -240,7 +241,11 @@ struct Inner {
     clock: Clock,
     scheduler: Scheduler,
     senders: Mutex<HashMap<Channel, Arc<dyn Deliver>>>,
+    changes: broadcast::Sender<String>,
 }
+
+/// Changes that a slow listener may be behind.
+const CHANGES_BEHIND_MAX: usize = 256;
 
 impl std::fmt::Debug for Outbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -250,7 +255,13 @@ impl std::fmt::Debug for Outbox {
 
 impl Outbox {
     pub fn new(store: Store, clock: Clock, scheduler: Scheduler) -> Outbox {
-        let inner = Inner { store, clock, scheduler: scheduler.clone(), senders: Mutex::default() };
+        let inner = Inner {
+            store,
+            clock,
+            scheduler: scheduler.clone(),
+            senders: Mutex::default(),
+            changes: broadcast::Sender::new(CHANGES_BEHIND_MAX),
+        };
         let outbox = Outbox { inner: Arc::new(inner) };
         scheduler.handle(JOB, Arc::new(outbox.clone()));
         outbox
@@ -267,6 +278,16 @@ impl Outbox {
         self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&channel)
     }
 
+    /// Gives [`Message::about`] whenever a message moved on: sent, delivered, given up.
+    pub fn changes(&self) -> broadcast::Receiver<String> {
+        self.inner.changes.subscribe()
+    }
+
+    fn changed(&self, about: String) {
+        // Nobody listens: fine.
+        let _ = self.inner.changes.send(about);
+    }
+
     /// After a transaction that posted.
     pub fn wake(&self) {
         self.inner.scheduler.wake();
@@ -281,10 +302,11 @@ impl Outbox {
     /// A provider's report that a message arrived, or did not. False when there is no such message, or nothing changes.
     pub async fn report(&self, id: &MessageId, delivered: bool, reason: &str) -> Result<bool, StoreError> {
         let now = self.inner.clock.now();
-        self.inner
+        let about = self
+            .inner
             .store
             .write(|tx| {
-                let Some(mut message) = tx.get::<Message>(id)? else { return Ok(false) };
+                let Some(mut message) = tx.get::<Message>(id)? else { return Ok(None) };
                 match (message.status, delivered) {
                     (Status::Sending | Status::Sent, true) => {
                         message.delivered_at = Some(now);
@@ -295,13 +317,16 @@ impl Outbox {
                         finish(&mut message.value, Status::Failed);
                     }
                     // Reports come twice, late and out of order: what is known stays.
-                    _ => return Ok(false),
+                    _ => return Ok(None),
                 }
                 tx.update(&mut message)?;
                 tx.unschedule(JOB, id)?;
-                Ok(true)
+                Ok::<_, StoreError>(Some(message.value.about))
             })
-            .await
+            .await?;
+        let known = about.is_some();
+        about.into_iter().for_each(|about| self.changed(about));
+        Ok(known)
     }
 
     /// Marks a try, so that a crash in it leaves a trace. `None` when there is nothing to send any more.
@@ -329,16 +354,23 @@ impl Outbox {
             .inner
             .store
             .write(|tx| {
-                let Some(mut message) = tx.get::<Message>(id)? else { return Ok(()) };
+                let Some(mut message) = tx.get::<Message>(id)? else { return Ok(None) };
                 // A delivery report may have been quicker than the answer of the send itself.
                 if !message.status.is_final() {
                     change(&mut message.value);
                     tx.update(&mut message)?;
                 }
-                Ok(())
+                Ok(Some(message.value.about))
             })
             .await;
-        if settled == Err(StoreError::Purged) { Ok(()) } else { settled }
+        match settled {
+            Ok(about) => {
+                about.into_iter().for_each(|about| self.changed(about));
+                Ok(())
+            }
+            Err(StoreError::Purged) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -5,11 +5,12 @@ use jiff::Timestamp;
 use super::dossier::{Addendum, Dossier};
 use crate::consultations::{Access, Read};
 use crate::http::{Code, Problem};
+use crate::ids::ConsultationId;
 use crate::model::{
     Account, Consent, Consultation, Document, Facility, Form, Incident, Patient, PaymentRequest,
     Professional, Report,
 };
-use crate::store::{Store, Versioned};
+use crate::store::{Record, Store, StoreError, Tx, Versioned};
 
 fn values<R>(records: Vec<Versioned<R>>) -> Vec<R> {
     records.into_iter().map(|record| record.value).collect()
@@ -66,4 +67,16 @@ pub async fn stored_pdf(
     report: &Report,
 ) -> Result<Vec<u8>, Problem> {
     store.get_blob(&consultation.data_key(), &report.pdf).await?.ok_or(Problem::new(Code::NotFound))
+}
+
+/// For a purge: deletes the records of form, report and addenda. Their bytes are unreadable with the key that goes.
+pub fn forget(tx: &mut Tx<'_>, id: &ConsultationId) -> Result<(), StoreError> {
+    tx.delete::<Form>(id)?;
+    for addendum in tx.all::<Addendum>("consultation", id.as_str())? {
+        tx.delete::<Addendum>(addendum.id())?;
+    }
+    for report in tx.all::<Report>("consultation", id.as_str())? {
+        tx.delete::<Report>(&report.id)?;
+    }
+    Ok(())
 }

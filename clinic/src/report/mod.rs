@@ -7,7 +7,7 @@ mod routes;
 pub mod words;
 
 pub use dossier::{Addendum, Dossier};
-pub use gather::{gather, latest, stored_pdf};
+pub use gather::{forget, gather, latest, stored_pdf};
 pub use page::{Draft, report, title};
 pub use routes::{Api, router};
 pub(crate) use routes::{exported, file};

@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::StatusCode;
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderName, HeaderValue};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, OpenApi, ToSchema};
@@ -16,7 +16,8 @@ use super::gather::{gather, latest, stored_pdf, versions};
 use super::page::{Draft, report};
 use crate::Clinic;
 use crate::audit::Action as Audited;
-use crate::consultations::{Access, Read, consultation_for, note};
+use crate::consultations::step::moment;
+use crate::consultations::{Access, Given, Read, What, consultation_for, note, step};
 use crate::crypto::secret::hex;
 use crate::form::template;
 use crate::http::idempotent::{Attempt, attempt};
@@ -24,9 +25,8 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Action, Actor, Caller, Code, IfMatch, Json, Problem};
 use crate::idempotency::Answer;
 use crate::ids::{BlobId, ReportId};
-use crate::model::machine::{Moment, Refused, allowed, transition};
-use crate::model::retention::{Kept, default_of};
-use crate::model::{Consultation, Effect, GeneratedBy, ParticipantRole, Report, Seal, Trigger};
+use crate::model::machine::{allowed, transition};
+use crate::model::{Consultation, GeneratedBy, Report, Seal, Trigger};
 use crate::pdf::PdfError;
 use crate::store::{Sealing, Tx, Versioned};
 
@@ -118,45 +118,20 @@ fn discard(clinic: &Clinic, report: &Report) {
     }
 }
 
-/// The transition, with the retention clock that it starts.
-fn step(now: Timestamp, access: &mut Access, trigger: Trigger, complete: bool) -> Result<(), Problem> {
-    let reauthenticated = matches!(access.actor, Actor::Account { reauthenticated: true, .. });
-    let minutes = |count: u32| SignedDuration::from_mins(count.into());
-    let connected = |owner: bool| {
-        let theirs = access.participants.iter().filter(|one| (one.role == ParticipantRole::Owner) == owner);
-        theirs.filter(|one| one.is_connected()).count() > 0
-    };
+/// What the guards of validation and addendum ask for.
+fn given(actor: &Actor) -> Given {
+    let reauthenticated = matches!(actor, Actor::Account { reauthenticated: true, .. });
+    Given { form_complete: true, reauthenticated, ..Given::default() }
+}
+
+/// Refuses before anything is drawn what the transition would refuse after it.
+fn possible(now: Timestamp, access: &Access, trigger: Trigger) -> Result<(), Problem> {
     let c = &access.consultation.value;
-    let moment = Moment {
-        now,
-        slot_start: c.slot_start,
-        slot_end: c.slot_end,
-        early: minutes(c.early_minutes),
-        late: minutes(c.late_minutes),
-        status_since: c.status_since,
-        admitted: access.participants.iter().any(|one| one.admitted_at.is_some()),
-        professional_present: connected(true),
-        professional_came: c.professional_came,
-        patient_present: connected(false),
-        consent: false,
-        form_complete: complete,
-        reauthenticated,
-        purge_announced: false,
-    };
-    let next = transition(c.kind, c.status, trigger, &moment).map_err(|refused| match refused {
-        Refused::Guard("reauthentication-required") => Problem::new(Code::ReauthenticationRequired),
-        Refused::Guard(word) => Problem::transition(allowed(c.kind, c.status, &moment)).and_field("", word),
-        Refused::State | Refused::Kind => Problem::transition(allowed(c.kind, c.status, &moment)),
-    })?;
-    let consultation: &mut Consultation = &mut access.consultation;
-    if consultation.status != next.status {
-        consultation.status = next.status;
-        consultation.status_since = now;
+    let moment = moment(now, c, &access.participants, &given(&access.actor));
+    match transition(c.kind, c.status, trigger, &moment) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Problem::transition(allowed(c.kind, c.status, &moment))),
     }
-    if next.effects.contains(&Effect::StartRetention) {
-        consultation.retention_until = now.checked_add(default_of(Kept::Dossier)).ok();
-    }
-    Ok(())
 }
 
 /// Refused until every required field is there: 422 with the fields.
@@ -188,11 +163,11 @@ async fn validate(
     let now = clinic.clock().now();
     let actor = caller.actor(now);
     let store = clinic.store();
-    let mut access = consultation_for(store, now, &actor, &id, Action::Validate)?;
+    let access = consultation_for(store, now, &actor, &id, Action::Validate)?;
     let form = crate::form::form_of(store, &access)?;
     if_match.require(&form)?;
     complete(&form)?;
-    step(now, &mut access, Trigger::Validate, true)?;
+    possible(now, &access, Trigger::Validate)?;
     let mut dossier = gather(store, &access, now, 1)?;
     let mut validated = form.clone();
     validated.validated_at = Some(now);
@@ -207,38 +182,52 @@ async fn validate(
             let mut access = consultation_for(tx, now, &actor, &id, Action::Validate)?;
             // As it was drawn: anything that came between has another version.
             if_match.require(&crate::form::form_of(tx, &access)?)?;
-            step(now, &mut access, Trigger::Validate, true)?;
             access.consultation.validated_at = Some(now);
             tx.update(&mut validated)?;
-            keep(tx, now, &mut access, &report, &[Audited::FormValidated, Audited::ConsultationValidated])
+            keep(&clinic, tx, &mut access, Trigger::Validate, &report, Audited::FormValidated)
         })
         .await;
-    answer(&clinic, kept, report)
+    answer(&clinic, kept, &access, &report)
 }
 
+/// The record, the transition and the trail.
 fn keep(
+    clinic: &Clinic,
     tx: &mut Tx<'_>,
-    now: Timestamp,
     access: &mut Access,
+    trigger: Trigger,
     report: &Report,
-    events: &[Audited],
+    event: Audited,
 ) -> Result<(), Problem> {
+    let now = report.created_at;
     tx.insert(report)?;
-    tx.update(&mut access.consultation)?;
-    let owner = access.consultation.owner.clone();
-    for event in events.iter().chain([&Audited::ReportGenerated]) {
-        let object = access.consultation.id.as_str();
-        note(tx, now, &access.actor, &owner, *event, object)?;
+    let given = given(&access.actor);
+    step(clinic, tx, &access.actor, &mut access.consultation, trigger, &given)?;
+    for event in [event, Audited::ReportGenerated] {
+        note(tx, now, &access.actor, &access.consultation.owner, event, &access.consultation.id)?;
     }
     Ok(())
 }
 
-fn answer(clinic: &Clinic, kept: Result<(), Problem>, report: Report) -> Result<Response, Problem> {
-    if let Err(problem) = kept {
-        discard(clinic, &report);
-        return Err(problem);
+fn answer(
+    clinic: &Clinic,
+    kept: Result<(), Problem>,
+    access: &Access,
+    report: &Report,
+) -> Result<Response, Problem> {
+    told(clinic, kept, access, report)?;
+    Ok((StatusCode::CREATED, axum::Json(body(report))).into_response())
+}
+
+/// The bytes of a report that was not kept go; of one that was, pages and timers learn.
+fn told(clinic: &Clinic, kept: Result<(), Problem>, access: &Access, report: &Report) -> Result<(), Problem> {
+    if kept.is_err() {
+        discard(clinic, report);
+    } else {
+        clinic.live().tell(&access.consultation, What::Form);
+        clinic.scheduler().wake();
     }
-    Ok((StatusCode::CREATED, axum::Json(body(&report))).into_response())
+    kept
 }
 
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -275,8 +264,8 @@ async fn addendum(
         return Err(Problem::field("/text", if text.is_empty() { "required" } else { "too-long" }));
     }
     let store = clinic.store();
-    let mut access = consultation_for(store, now, &actor, &id, Action::Validate)?;
-    step(now, &mut access, Trigger::Addendum, true)?;
+    let access = consultation_for(store, now, &actor, &id, Action::Validate)?;
+    possible(now, &access, Trigger::Addendum)?;
     let before = latest(store, &access.consultation)?;
     let added = Addendum {
         consultation: access.consultation.id.clone(),
@@ -299,17 +288,13 @@ async fn addendum(
     let kept = store
         .write(|tx| {
             let mut access = consultation_for(tx, now, &actor, &id, Action::Validate)?;
-            step(now, &mut access, Trigger::Addendum, true)?;
             // Another addendum that was quicker has this version already: the unique index refuses.
             tx.insert(&added)?;
             running.keep(tx, now, Sealing::Data(access.consultation.data_key()), &answer)?;
-            keep(tx, now, &mut access, &report, &[Audited::ReportAddendum])
+            keep(&clinic, tx, &mut access, Trigger::Addendum, &report, Audited::ReportAddendum)
         })
         .await;
-    if let Err(problem) = kept {
-        discard(&clinic, &report);
-        return Err(problem);
-    }
+    told(&clinic, kept, &access, &report)?;
     Ok(answer.into_response())
 }
 

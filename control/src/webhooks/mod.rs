@@ -42,11 +42,13 @@ pub(crate) struct Webhooks {
 
 impl Webhooks {
     /// Starts the lanes on the current tokio runtime; they end when the last handle is dropped and all is sent.
-    pub fn start(config: &WebhookConfig, tokens: &Arc<Tokens>) -> Webhooks {
+    pub fn start(configs: &[WebhookConfig], tokens: &Arc<Tokens>) -> Webhooks {
         let counts = Arc::new(WebhookCounts::default());
         let client = deliver::client();
         let mut receivers = Vec::new();
-        for url in &config.urls {
+        for (config, url) in
+            configs.iter().flat_map(|config| config.urls.iter().map(move |url| (config, url)))
+        {
             let mut lanes = Vec::new();
             for _ in 0..LANES {
                 let (sender, queue) = mpsc::channel(config.queue.max(1));

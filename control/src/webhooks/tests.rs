@@ -48,7 +48,7 @@ async fn receiver() -> (Arc<Receiver>, String) {
 fn with_webhooks(urls: Vec<String>) -> ControlConfig {
     let mut webhooks = WebhookConfig::new(urls, "key".into());
     webhooks.backoff = vec![Duration::from_millis(10); 3];
-    ControlConfig { webhooks: Some(webhooks), ..config() }
+    ControlConfig { webhooks: vec![webhooks], ..config() }
 }
 
 async fn until(done: impl Fn() -> bool) {
@@ -107,7 +107,7 @@ async fn a_dead_receiver_delays_no_other_and_the_queue_is_bounded() {
     let (receiver, url) = receiver().await;
     // Nobody listens on the discard port of loopback.
     let mut config = with_webhooks(vec!["http://127.0.0.1:9/dead".into(), url]);
-    if let Some(webhooks) = &mut config.webhooks {
+    for webhooks in &mut config.webhooks {
         webhooks.queue = 8;
         webhooks.backoff = vec![Duration::from_secs(600)];
     }
@@ -130,7 +130,7 @@ async fn a_dead_receiver_delays_no_other_and_the_queue_is_bounded() {
 #[tokio::test]
 async fn an_unknown_signing_key_is_refused_at_the_start() {
     let mut config = with_webhooks(vec!["http://127.0.0.1:9/".into()]);
-    config.webhooks = config.webhooks.map(|webhooks| WebhookConfig { api_key: "other".into(), ..webhooks });
+    config.webhooks[0].api_key = "other".into();
     let media = Arc::new(Recorder::default());
     assert!(crate::Control::new(config, media).is_err());
 }

@@ -10,7 +10,7 @@ fn now() -> Timestamp {
 /// The matrix as it was written down, in the order of [`Standing`]: `x` yes, `.` no, `c` admitted in the call, `d` the same
 /// if delegated, `a` admitted or in the access after it, `v` the same if visible, `o` own document with a proof of presence,
 /// `r` with a proof of presence, `e` after the end, `s` by scope.
-const MATRIX: [(Action, &str); 29] = [
+const MATRIX: [(Action, &str); 30] = [
     (Action::Create, "x..x....s"),
     (Action::SeeConsultation, "xxxxxx.xs"),
     (Action::SeeIdentity, "xccxx...s"),
@@ -20,6 +20,7 @@ const MATRIX: [(Action, &str); 29] = [
     (Action::SeeNir, "x........"),
     (Action::Reschedule, "x..x....s"),
     (Action::ResendInvitation, "x..x...xs"),
+    (Action::RevealLink, "x..x....s"),
     (Action::InviteMore, "x..x....s"),
     (Action::Extend, "x........"),
     (Action::End, "x........"),
@@ -54,7 +55,8 @@ const STANDINGS: [Standing; 9] = [
     Standing::Portal,
 ];
 
-const SCOPES: [Scope; 8] = [
+const SCOPES: [Scope; 9] = [
+    Scope::LinksRead,
     Scope::ConsultationsRead,
     Scope::ConsultationsWrite,
     Scope::PatientsRead,

@@ -205,13 +205,8 @@ impl Default for Defaults {
 
 words! {
     /// What a patient answers before the waiting room.
-    IdentityCheck { None, FirstLetters, BirthDate, Code }
-}
-
-impl Default for IdentityCheck {
-    fn default() -> IdentityCheck {
-        IdentityCheck::None
-    }
+    #[derive(Default)]
+    IdentityCheck { #[default] None, FirstLetters, BirthDate, Code }
 }
 
 /// A session of a browser. The secret is in its cookie; here is only the hash.
