@@ -12,13 +12,18 @@
 pub mod accounts;
 pub mod audit;
 pub mod backup;
+pub mod billing;
+pub mod cda;
 pub mod client;
 pub mod clients;
 pub mod clock;
 pub mod consultations;
 pub mod control;
 pub mod crypto;
+pub mod export;
 pub mod fetch;
+pub mod fhir;
+pub mod form;
 pub mod hooks;
 pub mod http;
 pub mod idempotency;
@@ -28,6 +33,8 @@ pub mod limits;
 pub mod messages;
 pub mod model;
 pub mod outbox;
+pub mod pdf;
+pub mod report;
 pub mod settings;
 pub mod store;
 #[cfg(test)]

@@ -96,6 +96,7 @@ pub fn destroy(tx: &mut Tx<'_>, consultation: &mut Consultation) -> Result<(), S
     for participant in tx.participants(&id)? {
         crate::http::session::end_all(tx, &participant.id)?;
     }
+    crate::report::forget(tx, &id)?;
     // Whatever module sealed it: records and blobs go with their key.
     tx.destroy_key(&consultation.data_key())?;
     if let Some(patient) = consultation.patient_id.take()

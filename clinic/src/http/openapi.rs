@@ -50,8 +50,12 @@ pub fn openapi() -> String {
         super::Api::openapi(),
         crate::clients::Api::openapi(),
         crate::consultations::Api::openapi(),
+        crate::export::Api::openapi(),
+        crate::fhir::facade::Api::openapi(),
+        crate::form::Api::openapi(),
         crate::hooks::Api::openapi(),
         crate::messages::Api::openapi(),
+        crate::report::Api::openapi(),
     ];
     for part in parts.into_iter().chain(crate::accounts::descriptions()) {
         all.merge(part);
