@@ -198,6 +198,7 @@ async fn a_missed_or_cancelled_appointment_is_planned_anew_beside_the_old_one() 
     let again = json!({ "slot": { "start": "2026-12-06T10:00" } });
     let path = format!("/api/v1/consultations/{id}/replan");
     assert_eq!(world.refused(&doctor, &path, again.clone()).await, (409, "invalid-transition".into()));
+    world.mail("+33612345678", "invitation").await;
     world.clinic.clock().set("2026-12-04T14:06:00Z".parse().unwrap());
     world.status(id, "no_show").await;
     let seen = world.get(&doctor, &format!("/api/v1/consultations/{id}")).await;

@@ -117,10 +117,11 @@ async fn a_cancelled_appointment_and_a_revoked_link_are_dead_at_once() {
     assert_eq!(mail.data["appointment"]["sequence"], 1);
     assert!(!mail.data.to_string().contains("malade"), "the reason is nobody else's");
 
+    world.mailbox.0.lock().unwrap().clear();
     let made = world.dossier(&doctor, |body| body["slot"]["start"] = "2026-12-04T15:00".into()).await;
     let id = made["id"].as_str().unwrap();
-    world.clinic.clock().set("2026-12-04T14:00:00Z".parse().unwrap());
     let secret = world.secret("+33612345678", "invitation").await;
+    world.clinic.clock().set("2026-12-04T14:00:00Z".parse().unwrap());
     let (guest, _) = world.waits(&secret).await;
     let invitation = made["invitations"][0]["id"].as_str().unwrap();
     let dead = format!("/api/v1/consultations/{id}/invitations/{invitation}");

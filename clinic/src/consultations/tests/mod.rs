@@ -118,7 +118,12 @@ impl World {
                 if account.roles.contains(&Role::Professional) {
                     tx.insert(&professional)?;
                 }
-                session::begin(&self.clinic, tx, subject, LoginMethod::Password, true, 0)
+                let (mut session, secret) =
+                    session::begin(&self.clinic, tx, subject, LoginMethod::Password, true, 0)?;
+                // Tests jump over days and weeks.
+                session.expires_at = jiff::Timestamp::MAX;
+                tx.put(&session)?;
+                Ok::<_, crate::store::StoreError>((session, secret))
             })
             .await
             .unwrap();
@@ -139,7 +144,6 @@ impl World {
         let key = IndexKey::new().hash(&self.clinic.lookup().hash(Purpose::Session, secret));
         if let Some(mut session) = store.find::<Session>("secret", key).unwrap() {
             session.seen_at = now;
-            session.expires_at = now + SignedDuration::from_hours(1);
             store.write_unflushed(|tx| tx.update(&mut session)).unwrap();
         }
     }
