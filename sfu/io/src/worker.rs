@@ -35,6 +35,9 @@ const PARCELS_MAX: usize = 64;
 /// While events wait for their reader, this often they are offered again.
 const EVENT_RETRY: Duration = Duration::from_millis(10);
 
+/// The load of a shorter time is not worth telling, in seconds.
+const BUSY_WINDOW_S: f32 = 0.1;
+
 /// An engine that panics this often within a minute is not replaced any more.
 const RESETS_MAX: usize = 5;
 const RESETS_WINDOW: Duration = Duration::from_secs(60);
@@ -440,7 +443,8 @@ impl<M: Machine, F: FnMut(Instant) -> M> Worker<M, F> {
             healthy: self.machine.is_some(),
             rooms: self.census.room_count() as u64,
             cpu_seconds: cpu.as_secs_f64(),
-            busy: if wall > 0.0 { (used / wall).min(1.0) } else { 0.0 },
+            // The first look comes right after the start, when a moment's work would seem a full load.
+            busy: if wall >= BUSY_WINDOW_S { (used / wall).min(1.0) } else { 0.0 },
             io: self.parts.sockets.counters,
             engine: self.machine.as_ref().map(Machine::counters).unwrap_or_default(),
         });
