@@ -334,7 +334,11 @@ impl Sheet {
     }
 
     fn headline(&mut self, level: u16, text: &str, style: Style) {
-        let text = settable(text);
+        let mut text = settable(text);
+        if text.trim().is_empty() {
+            // A heading without a title is refused by PDF/UA, and tells a screen reader nothing.
+            text = "-".to_owned();
+        }
         let number = NonZeroU16::new(level).unwrap_or(NonZeroU16::MIN);
         let tag = Tag::Hn(number, Some(text.clone())).into();
         self.room(style.leading);
