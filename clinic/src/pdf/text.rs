@@ -136,6 +136,8 @@ fn flush(unknown: &mut Vec<char>, out: &mut String) {
 /// Breaks one paragraph (no line ends in it) into lines not wider than `width`. A line that goes on keeps its last space,
 /// so that words stay parted when the text is read or copied; a word without a space where it was cut has none.
 pub(super) fn lines(text: &str, face: &Face, size: f32, width: f32) -> Vec<String> {
+    // Who wants lines of the text's own splits them before: no font has a sign for their end.
+    let text = text.replace('\n', " ");
     let mut lines = Vec::new();
     let mut line = String::new();
     let fits = |text: &str| face.width(text.trim_end_matches(' '), size) <= width;
