@@ -7,9 +7,11 @@ import { gzipSync } from 'node:zlib'
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '..', 'dist')
 
-/** kB (1000 bytes), compressed. The link page is opened on weak mobile lines. */
+/**
+ * kB (1000 bytes), compressed. The link page is opened on weak mobile lines; 72 of its kB are the file of React and the frame.
+ */
 const BUDGETS = [
-  { page: 'the link page, before the first tap', entry: 'PatientApp', most: 80 },
+  { page: 'the link page, before the first tap', entry: 'PatientApp', most: 86 },
   { page: 'the call of a patient', entry: 'CallScreen', most: 350 },
 ]
 

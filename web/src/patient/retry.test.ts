@@ -20,7 +20,7 @@ test('the first success ends the attempts', async () => {
 
 test('attempts are bounded', async () => {
   const { waits, wait } = noted()
-  expect(await insist(() => Promise.resolve<undefined>(undefined), () => false, wait)).toBeUndefined()
+  expect(await insist<string>(() => Promise.resolve(undefined), () => false, wait)).toBeUndefined()
   expect(waits).toEqual(RETRIES_MS)
 })
 
