@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chevet_clinic::accounts::cps::CpsConfig;
 use chevet_clinic::accounts::psc::{Credentials, PscConfig};
+use chevet_clinic::documents::{ClamdAddress, DocumentsConfig};
 use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
 use chevet_clinic::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use chevet_config::{Config, Cps, Credential, Mail, Psc, Secret, Sms, SmsGateway, Tls};
@@ -166,10 +167,26 @@ pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> anyhow::R
             per_professional: settings.sms.per_professional,
             per_number: settings.sms.per_number,
         },
+        documents: documents(&settings.documents),
         psc: psc(&settings.psc)?,
         cps: cps(&settings.cps),
         webhooks_to_private_networks: settings.webhooks_to_private_networks,
     })
+}
+
+fn documents(documents: &chevet_config::Documents) -> DocumentsConfig {
+    let clamd = match documents.clamd.as_str() {
+        "" => None,
+        path if path.starts_with('/') => Some(ClamdAddress::Unix(path.into())),
+        address => Some(ClamdAddress::Tcp(address.to_owned())),
+    };
+    DocumentsConfig {
+        file_bytes_max: u64::from(documents.file_kb) << 10,
+        files_max: documents.files,
+        total_bytes_max: u64::from(documents.total_kb) << 10,
+        clamd,
+        scan_required: documents.scan_required,
+    }
 }
 
 fn credential(key: &str, credential: &Credential) -> anyhow::Result<chevet_clinic::crypto::Secret> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::accounts::cps::CpsConfig;
 use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
+use crate::documents::DocumentsConfig;
 use crate::messages::settings::{MailConfig, SmsConfig};
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
@@ -35,6 +36,8 @@ pub struct ClinicConfig {
     pub sms: Option<SmsConfig>,
     /// Short messages that a day allows.
     pub sms_quota: SmsQuota,
+    /// Files that are handed over.
+    pub documents: DocumentsConfig,
 }
 
 /// Short messages in 24 hours. Both above zero.
@@ -90,6 +93,7 @@ impl Default for ClinicConfig {
             mail: None,
             sms: None,
             sms_quota: SmsQuota::default(),
+            documents: DocumentsConfig::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::problem::Problem;
 use crate::read::{Loaded, place};
-use crate::{Config, MailTls, SECRET_CHARS_MIN, SmsGateway, Tls};
+use crate::{Config, Documents, MailTls, SECRET_CHARS_MIN, SmsGateway, Tls};
 
 /// Longest stop an operator may ask for: supervisors kill long before.
 const STOP_TIMEOUT_MAX_S: u64 = 600;
@@ -102,6 +102,7 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
             refuse("clinic.organisation", "is empty", "a name");
         }
         check_messages(config, &mut refuse);
+        check_documents(&config.clinic.documents, &mut refuse);
         check_logins(config, &mut refuse);
         if config.limits.connections == 0 {
             refuse("limits.connections", "would let nobody in", "1 or more");
@@ -191,6 +192,21 @@ fn check_messages(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
             "or per_professional would allow none",
             "1 or more; gateway = \"off\" sends none",
         );
+    }
+}
+
+fn check_documents(documents: &Documents, refuse: &mut impl FnMut(&str, &str, &str)) {
+    if !(100..=50 << 10).contains(&documents.file_kb) {
+        refuse("clinic.documents.file_kb", "is out of bounds", "100 to 51200");
+    }
+    if !(1..=100).contains(&documents.files) {
+        refuse("clinic.documents.files", "is out of bounds", "1 to 100");
+    }
+    if !(documents.file_kb..=1 << 20).contains(&documents.total_kb) {
+        refuse("clinic.documents.total_kb", "is out of bounds", "file_kb to 1048576");
+    }
+    if !documents.clamd.is_empty() && !documents.clamd.starts_with('/') && !documents.clamd.contains(':') {
+        refuse("clinic.documents.clamd", "is neither", "host:port, or the path of a socket");
     }
 }
 

@@ -8,6 +8,7 @@
 //! `chevet config` all walk it, so none of them can forget a key.
 
 mod check;
+mod documents;
 mod logins;
 mod messages;
 mod problem;
@@ -21,6 +22,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use documents::Documents;
 pub use logins::{Cps, Psc};
 pub use messages::{Credential, Mail, MailTls, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
@@ -155,6 +157,7 @@ pub struct Clinic {
     pub webhooks_to_private_networks: bool,
     pub mail: Mail,
     pub sms: Sms,
+    pub documents: Documents,
     pub psc: Psc,
     pub cps: Cps,
 }
@@ -274,6 +277,7 @@ impl Default for Clinic {
             webhooks_to_private_networks: false,
             mail: Mail::default(),
             sms: Sms::default(),
+            documents: Documents::default(),
             psc: Psc::default(),
             cps: Cps::default(),
         }
@@ -374,6 +378,14 @@ impl Config {
         visit.setting("header", &mut sms.header);
         visit.setting("per_professional", &mut sms.per_professional);
         visit.setting("per_number", &mut sms.per_number);
+
+        let documents = &mut clinic.documents;
+        visit.section("clinic.documents");
+        visit.setting("file_kb", &mut documents.file_kb);
+        visit.setting("files", &mut documents.files);
+        visit.setting("total_kb", &mut documents.total_kb);
+        visit.setting("clamd", &mut documents.clamd);
+        visit.setting("scan_required", &mut documents.scan_required);
 
         let psc = &mut clinic.psc;
         visit.section("clinic.psc");

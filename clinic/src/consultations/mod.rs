@@ -24,7 +24,7 @@ mod letters;
 mod links;
 mod list;
 pub mod live;
-mod note;
+pub mod note;
 mod patients;
 mod presence;
 mod purge;

@@ -44,6 +44,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(hooks::router())
         .merge(consultations::router())
         .merge(messages::router())
+        .merge(crate::documents::router())
         .merge(crate::form::router())
         .merge(crate::report::router())
         .merge(crate::export::router())

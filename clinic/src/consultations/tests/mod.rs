@@ -1,6 +1,7 @@
 //! Through the public API, with a clock that stands still and a `control` that does as it is told.
 
 mod call;
+mod documents;
 mod dossier;
 mod fake;
 mod hidden;
@@ -67,8 +68,16 @@ pub(super) struct Answer {
 
 impl World {
     pub async fn new() -> World {
+        World::with(|_| ()).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut crate::ClinicConfig)) -> World {
         let (control, access) = FakeControl::start().await;
-        let clinic = TestClinic::with(|config| config.control = access).await;
+        let clinic = TestClinic::with(|config| {
+            config.control = access;
+            change(config);
+        })
+        .await;
         let mailbox = Arc::new(Mailbox::default());
         clinic.outbox().send_by(Channel::Email, mailbox.clone());
         clinic.outbox().send_by(Channel::Sms, mailbox.clone());
