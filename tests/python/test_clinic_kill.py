@@ -8,11 +8,12 @@ import random
 import signal
 import subprocess
 from collections import Counter, defaultdict
+from datetime import datetime, timezone
 
 import aiohttp
 import pytest_asyncio
 from aiohttp import web
-from harness.clinic import SETTINGS, Clinic, in_paris, mobile
+from harness.clinic import PARIS, SETTINGS, Clinic, in_paris, mobile
 from harness.server import Server, binary, until
 
 SEED = int(os.environ.get("KILL_SEED", "20261126"))
@@ -126,17 +127,18 @@ class Story:
     async def move(self, one: One) -> None:
         start = in_paris(self.dice.randint(3, 300) * 24 * 60)
         body = {"slot": {"start": start, "duration_minutes": 20}}
-        while await self.call("PATCH", one.path, body) is None:
+        while (answer := await self.call("PATCH", one.path, body)) is None:
             # Did it take? Only then is it not asked for again: a slot that moves twice is told twice.
-            seen = await self.sure("GET", one.path)
-            if seen.json["sequence"] > one.letters - 1:
+            if (await self.sure("GET", one.path)).json["sequence"] > one.letters - 1:
                 break
+        assert answer is None or answer.status == 200, answer.bytes
         one.start, one.letters = start, one.letters + 1
 
     async def cancel(self, one: One) -> None:
-        while await self.call("POST", f"{one.path}/cancel", {"reason": "essai"}) is None:
+        while (answer := await self.call("POST", f"{one.path}/cancel", {"reason": "essai"})) is None:
             if (await self.sure("GET", one.path)).json["status"] == "cancelled":
                 break
+        assert answer is None or answer.status == 200, answer.bytes
         one.cancelled, one.letters = True, one.letters + 1
 
     async def write(self, one: One) -> None:
@@ -274,8 +276,4 @@ async def test_what_was_answered_survives_every_kill_and_nobody_is_written_to_tw
 
 
 def as_utc(wall: str) -> str:
-    from datetime import datetime, timezone
-
-    from harness.clinic import PARIS
-
     return datetime.fromisoformat(wall).replace(tzinfo=PARIS).astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -205,7 +205,7 @@ class Clinic:
             self.admin = await self.log_in(ADMIN)
         waiting = (await self.admin.get("/api/v1/registrations?limit=100"))["items"]
         (who,) = [one for one in waiting if one["email"] == email]
-        await self.admin.did(f"/api/v1/registrations/{who["id"]}/decision", {"approve": True})
+        await self.admin.did(f"/api/v1/registrations/{who['id']}/decision", {"approve": True})
 
     async def professional(self, email: str, **person) -> Browser:
         """Somebody with an account that was approved, logged in."""
