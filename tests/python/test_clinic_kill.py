@@ -247,7 +247,7 @@ async def test_what_was_answered_survives_every_kill_and_nobody_is_written_to_tw
     async def all_sent():
         quiet = []
         for one in story.all:
-            states = [invitation["status"] for invitation in await doctor.get(f"{one.path}/invitations")]
+            states = [found["status"] for found in (await doctor.get(f"{one.path}/invitations"))["items"]]
             quiet += [state for state in states if state in ("queued", "sending")]
         return not quiet
 

@@ -254,7 +254,7 @@ async def test_guide_row_08_a_number_is_enough_for_a_call_at_once(clinic, doctor
     assert "Jeanne" not in text["text"] and not [word for word in HEALTH_WORDS if word in text["text"].lower()]
 
     async def lights():
-        (invitation,) = await doctor.get(f"/api/v1/consultations/{one['id']}/invitations")
+        (invitation,) = (await doctor.get(f"/api/v1/consultations/{one['id']}/invitations"))["items"]
         return {name for name, on in invitation["lights"].items() if on}
 
     async def shine(*wanted):
@@ -303,7 +303,7 @@ async def test_guide_row_09_without_a_dossier_nothing_that_needs_one_and_with_it
         refused = await doctor.call(verb, path + what, body)
         assert refused.refused == (403, "capability-not-available"), (verb, what, refused.bytes)
     patient = {"birth_name": "DURAND", "first_names": ["Paul"], "birth_date": "1950-01-01", "sex": "M"}
-    upgraded = (await doctor.did(f"{path}/upgrade", {"patient": patient}))["consultation"]
+    upgraded = await doctor.did(f"{path}/upgrade", {"patient": patient})
     assert upgraded["kind"] == "dossier"
     assert {"form", "report", "export", "billing_sheet", "send_prescription"} <= set(upgraded["capabilities"])
     assert (await doctor.get(f"{path}/form"))["missing"] == ["reason", "conclusion"]

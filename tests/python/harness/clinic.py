@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import aiohttp
+from multidict import CIMultiDictProxy
 
 from .server import Server, until
 
@@ -58,7 +59,8 @@ def one_time_code(secret: str) -> str:
 @dataclass
 class Answer:
     status: int
-    headers: dict
+    # Names in any case.
+    headers: CIMultiDictProxy
     bytes: bytes
 
     @property
@@ -94,7 +96,7 @@ class Browser:
         given |= {"X-CSRF-Token": self.csrf} if self.csrf else {}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.http.request(method, url, json=body, headers=given, allow_redirects=False) as answer:
-            said = Answer(answer.status, dict(answer.headers), await answer.read())
+            said = Answer(answer.status, answer.headers, await answer.read())
         if "Location" in said.headers:
             self.clinic.urls.append(said.headers["Location"])
         return said
