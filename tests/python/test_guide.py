@@ -305,7 +305,7 @@ async def test_guide_row_09_without_a_dossier_nothing_that_needs_one_and_with_it
     patient = {"birth_name": "DURAND", "first_names": ["Paul"], "birth_date": "1950-01-01", "sex": "M"}
     upgraded = await doctor.did(f"{path}/upgrade", {"patient": patient})
     assert upgraded["kind"] == "dossier"
-    assert {"form", "report", "export", "billing_sheet", "send_prescription"} <= set(upgraded["capabilities"])
+    assert {"form", "send_document", "send_prescription"} <= set(upgraded["capabilities"])
     assert (await doctor.get(f"{path}/form"))["missing"] == ["reason", "conclusion"]
     saved = await doctor.call("PUT", f"{path}/form", draft)
     assert saved.status == 200, saved.bytes
