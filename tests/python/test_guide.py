@@ -477,10 +477,10 @@ async def test_guide_row_21_everything_is_saved_in_one_file_that_can_be_checked_
     with zipfile.ZipFile(io.BytesIO(saved.bytes)) as file:
         assert file.testzip() is None
         manifest = json.loads(file.read("manifest.json"))
-        names = [one["name"] for one in manifest["files"]]
+        names = [one["path"] for one in manifest["files"]]
         assert set(file.namelist()) == {*names, "manifest.json"}
         for one in manifest["files"]:
-            assert hashlib.sha256(file.read(one["name"])).hexdigest() == one["sha256"], one
+            assert hashlib.sha256(file.read(one["path"])).hexdigest() == one["sha256"], one
         assert visit["pdf"].bytes in [file.read(name) for name in names if name.endswith(".pdf")]
         page = file.read("verify.html").decode()
     assert "manifest.json" in page
