@@ -8,6 +8,7 @@ use anyhow::Context;
 use chevet_clinic::accounts::cps::CpsConfig;
 use chevet_clinic::accounts::psc::{Credentials, PscConfig};
 use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
+use chevet_clinic::seal::{KeyFiles, SealConfig};
 use chevet_clinic::{Approval, ClinicConfig, ControlAccess, SmsQuota};
 use chevet_config::{Config, Cps, Credential, Mail, Psc, Secret, Sms, SmsGateway, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
@@ -166,10 +167,19 @@ pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> anyhow::R
             per_professional: settings.sms.per_professional,
             per_number: settings.sms.per_number,
         },
+        seal: seal(&settings.seal),
         psc: psc(&settings.psc)?,
         cps: cps(&settings.cps),
         webhooks_to_private_networks: settings.webhooks_to_private_networks,
     })
+}
+
+fn seal(seal: &chevet_config::Seal) -> SealConfig {
+    let files = KeyFiles { key: (&seal.key_file).into(), chain: (&seal.chain_file).into() };
+    SealConfig {
+        key: Some(files).filter(|_| !seal.key_file.is_empty()),
+        tsa: Some(seal.tsa_url.clone()).filter(|url| !url.is_empty()),
+    }
 }
 
 fn credential(key: &str, credential: &Credential) -> anyhow::Result<chevet_clinic::crypto::Secret> {

@@ -103,6 +103,16 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
         }
         check_messages(config, &mut refuse);
         check_logins(config, &mut refuse);
+        let seal = &config.clinic.seal;
+        if seal.key_file.is_empty() != seal.chain_file.is_empty() {
+            refuse("clinic.seal.key_file", "and chain_file belong together", "both or none");
+        }
+        if !seal.tsa_url.is_empty()
+            && !seal.tsa_url.starts_with("https://")
+            && !seal.tsa_url.starts_with("http://")
+        {
+            refuse("clinic.seal.tsa_url", "is no address", "an http:// or https:// address");
+        }
         if config.limits.connections == 0 {
             refuse("limits.connections", "would let nobody in", "1 or more");
         }

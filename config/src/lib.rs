@@ -156,6 +156,7 @@ pub struct Clinic {
     pub mail: Mail,
     pub sms: Sms,
     pub psc: Psc,
+    pub seal: Seal,
     pub cps: Cps,
 }
 
@@ -165,6 +166,17 @@ pub enum Approval {
     Auto,
     Manual,
     Psc,
+}
+
+/// The seal of reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seal {
+    /// PKCS#8 as PEM; empty: a key of one's own in the data directory.
+    pub key_file: String,
+    /// The certificate of the key, then whoever issued it, as PEM.
+    pub chain_file: String,
+    /// A time stamp service (RFC 3161); empty: no time stamps.
+    pub tsa_url: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -275,6 +287,7 @@ impl Default for Clinic {
             mail: Mail::default(),
             sms: Sms::default(),
             psc: Psc::default(),
+            seal: Seal::default(),
             cps: Cps::default(),
         }
     }
@@ -374,6 +387,12 @@ impl Config {
         visit.setting("header", &mut sms.header);
         visit.setting("per_professional", &mut sms.per_professional);
         visit.setting("per_number", &mut sms.per_number);
+
+        let seal = &mut clinic.seal;
+        visit.section("clinic.seal");
+        visit.setting("key_file", &mut seal.key_file);
+        visit.setting("chain_file", &mut seal.chain_file);
+        visit.setting("tsa_url", &mut seal.tsa_url);
 
         let psc = &mut clinic.psc;
         visit.section("clinic.psc");

@@ -12,6 +12,7 @@ mod script;
 mod sms;
 mod smtp;
 mod state;
+pub mod tsa;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

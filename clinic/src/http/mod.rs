@@ -46,6 +46,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(messages::router())
         .merge(crate::form::router())
         .merge(crate::report::router())
+        .merge(crate::seal::router())
         .merge(crate::export::router())
         .merge(crate::fhir::facade::router())
         .route("/api/v1/{*rest}", any(nothing))

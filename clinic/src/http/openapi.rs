@@ -56,6 +56,7 @@ pub fn openapi() -> String {
         crate::hooks::Api::openapi(),
         crate::messages::Api::openapi(),
         crate::report::Api::openapi(),
+        crate::seal::Api::openapi(),
     ];
     for part in parts.into_iter().chain(crate::accounts::descriptions()) {
         all.merge(part);
