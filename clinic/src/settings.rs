@@ -6,6 +6,7 @@ use crate::accounts::cps::CpsConfig;
 use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
 use crate::messages::settings::{MailConfig, SmsConfig};
+use crate::payment::settings::PaymentConfig;
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct ClinicConfig {
     pub sms: Option<SmsConfig>,
     /// Short messages that a day allows.
     pub sms_quota: SmsQuota,
+    /// Providers for online payment.
+    pub payment: PaymentConfig,
 }
 
 /// Short messages in 24 hours. Both above zero.
@@ -90,6 +93,7 @@ impl Default for ClinicConfig {
             mail: None,
             sms: None,
             sms_quota: SmsQuota::default(),
+            payment: PaymentConfig::default(),
         }
     }
 }

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use logins::{Cps, Psc};
-pub use messages::{Credential, Mail, MailTls, Sms, SmsGateway};
+pub use messages::{Credential, Mail, MailTls, Payment, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
 pub use read::{Loaded, Origin, Sources};
 pub use show::effective;
@@ -155,6 +155,7 @@ pub struct Clinic {
     pub webhooks_to_private_networks: bool,
     pub mail: Mail,
     pub sms: Sms,
+    pub payment: Payment,
     pub psc: Psc,
     pub cps: Cps,
 }
@@ -274,6 +275,7 @@ impl Default for Clinic {
             webhooks_to_private_networks: false,
             mail: Mail::default(),
             sms: Sms::default(),
+            payment: Payment::default(),
             psc: Psc::default(),
             cps: Cps::default(),
         }
@@ -374,6 +376,13 @@ impl Config {
         visit.setting("header", &mut sms.header);
         visit.setting("per_professional", &mut sms.per_professional);
         visit.setting("per_number", &mut sms.per_number);
+
+        let payment = &mut clinic.payment;
+        visit.section("clinic.payment");
+        visit.setting("stripe", &mut payment.stripe);
+        visit.setting("stripe_url", &mut payment.stripe_url);
+        visit.setting("payzen", &mut payment.payzen);
+        visit.setting("payzen_url", &mut payment.payzen_url);
 
         let psc = &mut clinic.psc;
         visit.section("clinic.psc");
