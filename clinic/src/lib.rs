@@ -33,6 +33,7 @@ pub mod limits;
 pub mod messages;
 pub mod model;
 pub mod outbox;
+pub mod payment;
 pub mod pdf;
 pub mod report;
 pub mod seal;
@@ -173,6 +174,7 @@ impl Clinic {
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
         hooks::install(&clinic);
+        payment::install(&clinic);
         if let Some(host) = card_host {
             clinic.spawn(host.run(clinic.clone(), clinic.stopping()));
         }

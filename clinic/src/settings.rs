@@ -6,6 +6,7 @@ use crate::accounts::cps::CpsConfig;
 use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
 use crate::messages::settings::{MailConfig, SmsConfig};
+use crate::payment::settings::PaymentConfig;
 use crate::seal::SealConfig;
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
@@ -38,6 +39,8 @@ pub struct ClinicConfig {
     pub sms_quota: SmsQuota,
     /// The seal of reports.
     pub seal: SealConfig,
+    /// Providers for online payment.
+    pub payment: PaymentConfig,
 }
 
 /// Short messages in 24 hours. Both above zero.
@@ -94,6 +97,7 @@ impl Default for ClinicConfig {
             sms: None,
             sms_quota: SmsQuota::default(),
             seal: SealConfig::default(),
+            payment: PaymentConfig::default(),
         }
     }
 }

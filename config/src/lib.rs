@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use logins::{Cps, Psc};
-pub use messages::{Credential, Mail, MailTls, Sms, SmsGateway};
+pub use messages::{Credential, Mail, MailTls, Payment, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
 pub use read::{Loaded, Origin, Sources};
 pub use show::effective;
@@ -155,6 +155,7 @@ pub struct Clinic {
     pub webhooks_to_private_networks: bool,
     pub mail: Mail,
     pub sms: Sms,
+    pub payment: Payment,
     pub psc: Psc,
     pub seal: Seal,
     pub cps: Cps,
@@ -286,6 +287,7 @@ impl Default for Clinic {
             webhooks_to_private_networks: false,
             mail: Mail::default(),
             sms: Sms::default(),
+            payment: Payment::default(),
             psc: Psc::default(),
             seal: Seal::default(),
             cps: Cps::default(),
@@ -393,6 +395,12 @@ impl Config {
         visit.setting("key_file", &mut seal.key_file);
         visit.setting("chain_file", &mut seal.chain_file);
         visit.setting("tsa_url", &mut seal.tsa_url);
+        let payment = &mut clinic.payment;
+        visit.section("clinic.payment");
+        visit.setting("stripe", &mut payment.stripe);
+        visit.setting("stripe_url", &mut payment.stripe_url);
+        visit.setting("payzen", &mut payment.payzen);
+        visit.setting("payzen_url", &mut payment.payzen_url);
 
         let psc = &mut clinic.psc;
         visit.section("clinic.psc");

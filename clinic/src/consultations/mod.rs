@@ -40,9 +40,9 @@ use axum::routing::{get, patch, post, put};
 use utoipa::OpenApi;
 
 pub use guard::{Access, Read, consultation_for};
-pub use letters::display_name;
+pub use letters::{display_name, payment_requested};
 pub use live::{Live, What};
-pub use note::note;
+pub use note::{event, note};
 pub use step::{Given, save, step};
 
 use crate::Clinic;
@@ -195,4 +195,4 @@ pub(crate) async fn install(clinic: &Clinic) -> Result<(), StoreError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -44,6 +44,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(hooks::router())
         .merge(consultations::router())
         .merge(messages::router())
+        .merge(crate::payment::router())
         .merge(crate::form::router())
         .merge(crate::report::router())
         .merge(crate::seal::router())
@@ -82,6 +83,8 @@ struct StatusBody {
     email: bool,
     /// Short messages are sent.
     sms: bool,
+    /// Providers for online payment that can be set up.
+    payment: Vec<crate::model::Provider>,
 }
 
 /// What works here: adapters without configuration are told, not hidden.
@@ -93,6 +96,7 @@ async fn status(State(clinic): State<Clinic>) -> axum::Json<StatusBody> {
         now: clinic.clock().now(),
         email: clinic.outbox().can_send(crate::outbox::Channel::Email),
         sms: clinic.outbox().can_send(crate::outbox::Channel::Sms),
+        payment: clinic.config().payment.providers(),
     })
 }
 

@@ -55,6 +55,7 @@ pub fn openapi() -> String {
         crate::form::Api::openapi(),
         crate::hooks::Api::openapi(),
         crate::messages::Api::openapi(),
+        crate::payment::Api::openapi(),
         crate::report::Api::openapi(),
         crate::seal::Api::openapi(),
     ];
