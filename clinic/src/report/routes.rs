@@ -16,6 +16,7 @@ use super::gather::{gather, latest, stored_pdf, versions};
 use super::page::{Draft, report};
 use crate::Clinic;
 use crate::audit::Action as Audited;
+use crate::consultations::portals;
 use crate::consultations::step::moment;
 use crate::consultations::{Access, Given, Read, What, consultation_for, note, step};
 use crate::crypto::DataKeyId;
@@ -201,6 +202,7 @@ fn keep(
     tx.insert(report)?;
     let given = given(&access.actor);
     step(clinic, tx, &access.actor, &mut access.consultation, trigger, &given)?;
+    portals::tell(tx, now, &access.consultation, "report.ready")?;
     for event in [event, Audited::ReportGenerated, Audited::SignatureSealed] {
         note(tx, now, &access.actor, &access.consultation.owner, event, &access.consultation.id)?;
     }

@@ -6,6 +6,7 @@ mod fake;
 mod hidden;
 mod immediate;
 mod links;
+mod portals;
 mod real;
 mod time;
 
