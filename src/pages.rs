@@ -21,7 +21,9 @@ use rust_embed::RustEmbed;
 struct Embedded;
 
 /// Paths of the single-page application, without the slash that may follow: all of them are index.html.
-const PAGES: [&str; 3] = ["", "/join", "/call"];
+const PAGES: [&str; 5] = ["", "/join", "/call", "/c", "/test"];
+/// The same for whole areas: the path itself and everything below it.
+const AREAS: [&str; 5] = ["/connexion", "/inscription", "/mes-teleconsultations", "/compte", "/admin"];
 
 /// Vite puts a hash of the content into the names under `assets/`: such a file never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
@@ -95,7 +97,10 @@ fn compress(plain: &[u8]) -> Option<Bytes> {
 }
 
 fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &HeaderMap) -> Response {
-    let single = PAGES.contains(&path.strip_suffix('/').unwrap_or(path));
+    let bare = path.strip_suffix('/').unwrap_or(path);
+    let below =
+        |area: &&str| bare.strip_prefix(*area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let single = PAGES.contains(&bare) || AREAS.iter().any(|area| below(&area));
     let Some(page) = pages.get(if single { "/index.html" } else { path }) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
@@ -153,7 +158,17 @@ mod tests {
 
     #[test]
     fn every_path_of_the_application_is_the_page() {
-        for path in ["/", "/join", "/join/", "/call", "/index.html"] {
+        for path in [
+            "/",
+            "/join",
+            "/join/",
+            "/call",
+            "/c",
+            "/inscription/confirmer",
+            "/connexion",
+            "/compte/",
+            "/index.html",
+        ] {
             let response = get(path, &[]);
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
@@ -164,7 +179,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_found() {
-        for path in ["/joined", "/rtc/v9", "/../Cargo.toml", "//", "/assets/none.js"] {
+        for path in ["/joined", "/connexions", "/c/x", "/rtc/v9", "/../Cargo.toml", "//", "/assets/none.js"] {
             assert_eq!(get(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

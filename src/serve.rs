@@ -71,6 +71,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     say(&format!("Chevet is listening on {base}\n"));
     if let Some(page) = outside {
         say(&format!("Mails and messages of this trial: {base}{page}\n"));
+        say(&format!("Register as a professional:       {base}/inscription\n"));
     }
     if demo {
         say("\nTwo links for one call. Open each in a browser of its own:\n\n");

@@ -15,7 +15,12 @@ export default defineConfig({
     sourcemap: false,
   },
   server: {
-    proxy: { '/rtc': { target: server, ws: true }, '/v1': { target: server } },
+    proxy: {
+      '/rtc': { target: server, ws: true },
+      '/v1': { target: server },
+      '/p/v1': { target: server },
+      '/api/v1': { target: server },
+    },
   },
   test: { environment: 'node', include: ['src/**/*.test.ts'] },
 })

@@ -174,7 +174,7 @@ impl Control {
             room_name: seated.room_name,
             sid: seated.sid,
             identity: seated.identity,
-            notices: seated.notices,
+            notices: Some(seated.notices),
             control: self.clone(),
         };
         Ok(Joined { seat, snapshot: seated.snapshot })

@@ -103,14 +103,15 @@ pub fn join(control: &Control, room: &str, identity: &str) -> Joined {
 }
 
 pub fn notices(seat: &mut Seat) -> Vec<Notice> {
-    std::iter::from_fn(|| seat.notices.try_recv().ok()).collect()
+    let mut taken = seat.notices.as_mut();
+    std::iter::from_fn(|| taken.as_mut()?.try_recv().ok()).collect()
 }
 
 pub fn updates(seat: &mut Seat) -> Vec<proto::ParticipantInfo> {
     notices(seat)
         .into_iter()
         .filter_map(|notice| match notice {
-            Notice::Update(infos) => Some(infos),
+            Notice::Update(infos) => Some(infos.to_vec()),
             _ => None,
         })
         .flatten()

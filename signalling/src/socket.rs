@@ -143,8 +143,7 @@ pub(crate) async fn run(
     let Joined { mut seat, snapshot } = joined;
     let sid = seat.sid.clone();
     tracing::info!(%sid, protocol = ?hello.protocol, "session begins");
-    // The receiver is taken out, so that it can be waited on while the session uses the seat.
-    let mut notices = std::mem::replace(&mut seat.notices, mpsc::channel(1).1);
+    let Some(mut notices) = seat.notices.take() else { return };
     let house = SeatHouse::new(control.clone(), seat);
     let mut session = Session::join(Instant::now(), house, facts, hello, snapshot);
     let mut line = Some(Line::new(&control, socket));

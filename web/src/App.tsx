@@ -1,29 +1,27 @@
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from 'react'
-import { EndPage, NoWayInPage } from './end/EndPage'
-import { explainJoinError, type EndReason } from './errors'
-import { initialLanguage, rememberLanguage, useWords, WordsContext, type Words } from './i18n/context'
-import { catalogues, type Language, type PlainText } from './i18n/language'
-import { JoinPage } from './join/JoinPage'
-import { readLink, type JoinLink } from './link'
-import type { CallSession } from './call/session'
-import type { Transfer } from './call/transfers'
-import { release, type Captured } from './media/capture'
+import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType, type ReactNode } from 'react'
+import { useCommon } from './i18n/common'
+import { initialLanguage, LanguageContext, rememberLanguage, type ChosenLanguage } from './i18n/context'
+import type { Language } from './i18n/language'
+import { siteOf, type Site } from './site'
+import { Boundary } from './ui/Boundary'
+import { showDisplay, useDisplay } from './ui/display'
 
-// The call part carries the WebRTC client: it is fetched while people look at their preview.
-const callPart = () => import('./call/CallPage')
-const CallPage = lazy(() => callPart().then((part) => ({ default: part.CallPage })))
+// A build may come without the professional's pages.
+const professional = import.meta.glob<{ default: ComponentType }>('./pro/ProApp.tsx')['./pro/ProApp.tsx']
 
-type Phase =
-  | { at: 'join'; attempt: number; joining: boolean; failure?: PlainText }
-  | { at: 'call'; session: CallSession }
-  | { at: 'end'; reason: EndReason; received: readonly Transfer[] }
+// Each way in brings only what it needs: a patient's phone never loads the professional's pages.
+const sites: Record<Site, ComponentType> = {
+  patient: lazy(() => import('./patient/PatientApp')),
+  test: lazy(() => import('./patient/TestPage')),
+  join: lazy(() => import('./join/Visit')),
+  professional: professional === undefined ? lazy(() => import('./join/Visit')) : lazy(professional),
+}
 
 export function App() {
   const [language, setLanguage] = useState<Language>(initialLanguage)
-  const words = useMemo<Words>(
+  const chosen = useMemo<ChosenLanguage>(
     () => ({
       language,
-      t: catalogues[language],
       setLanguage: (next) => {
         rememberLanguage(next)
         setLanguage(next)
@@ -31,82 +29,29 @@ export function App() {
     }),
     [language],
   )
+  const [site] = useState(() => siteOf(location.pathname))
+  const display = useDisplay()
   useEffect(() => {
     document.documentElement.lang = language
   }, [language])
+  useEffect(() => showDisplay(display, site === 'professional'), [display, site])
+  const Pages = sites[site]
   return (
-    <WordsContext value={words}>
-      <Visit />
-    </WordsContext>
+    <LanguageContext value={chosen}>
+      <Boundary>
+        <Suspense fallback={<Loading />}>
+          <Pages />
+        </Suspense>
+      </Boundary>
+    </LanguageContext>
   )
 }
 
-const attemptOf = (phase: Phase): number => (phase.at === 'join' ? phase.attempt : 0)
-
-function Visit() {
-  const [read] = useState(() => readLink(location.hash, location.search, Date.now() / 1000))
-  useEffect(() => {
-    if (!read.ok) return
-    // A token in the query would travel on with every reload: move it where browsers keep it to themselves.
-    if (new URLSearchParams(location.search).has('token')) {
-      history.replaceState(null, '', `${location.pathname}#token=${read.link.token}`)
-    }
-  }, [read])
-  if (!('RTCPeerConnection' in window)) return <NoWayInPage problem="old-browser" />
-  return read.ok ? <Call link={read.link} /> : <NoWayInPage problem={read.problem} />
-}
-
-function Call({ link }: { link: JoinLink }) {
-  const { t } = useWords()
-  const [phase, setPhase] = useState<Phase>({ at: 'join', attempt: 0, joining: false })
-
-  useEffect(() => {
-    const soon = setTimeout(() => void callPart().catch(() => undefined), 400)
-    return () => clearTimeout(soon)
-  }, [])
-
-  const join = useCallback(
-    async (captured: Captured, name: string) => {
-      setPhase((before) => ({ at: 'join', attempt: attemptOf(before), joining: true }))
-      try {
-        const { startCall } = await import('./call/session')
-        const session = await startCall(link, name, captured)
-        session.onEnd((reason) => setPhase({ at: 'end', reason, received: session.transfers.received() }))
-        setPhase({ at: 'call', session })
-      } catch (error) {
-        release(captured)
-        console.warn('the call could not start', error)
-        const failure = explainJoinError(error)
-        setPhase((before) => ({ at: 'join', attempt: attemptOf(before) + 1, joining: false, failure }))
-      }
-    },
-    [link],
-  )
-
-  if (phase.at === 'call') {
-    return (
-      <Suspense fallback={<p className="waiting">{t.joinEntering}</p>}>
-        <CallPage session={phase.session} room={link.room} />
-      </Suspense>
-    )
-  }
-  if (phase.at === 'end') {
-    return (
-      <EndPage
-        reason={phase.reason}
-        received={phase.received}
-        onReturn={() => setPhase({ at: 'join', attempt: 0, joining: false })}
-      />
-    )
-  }
+function Loading(): ReactNode {
+  const { t } = useCommon()
   return (
-    <JoinPage
-      // A new attempt after a failure opens the devices again.
-      key={phase.attempt}
-      link={link}
-      failure={phase.failure}
-      joining={phase.joining}
-      onJoin={(captured, name) => void join(captured, name)}
-    />
+    <p className="waiting" role="status">
+      {t.working}
+    </p>
   )
 }

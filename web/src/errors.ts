@@ -1,4 +1,4 @@
-import type { PlainText } from './i18n/language'
+import type { PlainText } from './i18n/call'
 
 /** Which devices a request for media asked for. */
 export interface Wanted {

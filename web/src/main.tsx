@@ -1,6 +1,7 @@
 import { createRoot } from 'react-dom/client'
 import { App } from './App'
 import './styles/base.css'
+import './styles/ui.css'
 import './styles/pages.css'
 import './styles/call.css'
 

@@ -106,6 +106,7 @@ pub async fn check(
     let scenario = Scenario {
         name: "plan-check".to_owned(),
         about: "the ramp that checks a plan".to_owned(),
+        without: Vec::new(),
         shape: Load::Ramp(Ramp {
             of: RampOf::Consultations,
             from,

@@ -20,14 +20,17 @@ pub struct Campaign<'a> {
 pub async fn campaign(campaign: &Campaign<'_>) -> anyhow::Result<Vec<Record>> {
     let progress = Progress::new();
     let output = Output::in_folder(campaign.out)?;
-    let all = campaign.scenarios.len() * campaign.subjects.len() * campaign.rounds as usize;
+    let asked = |scenario: &Scenario, subject: &Subject| !scenario.without.contains(&subject.name);
+    let each = |scenario| campaign.subjects.iter().filter(|subject| asked(scenario, subject)).count();
+    let all = campaign.scenarios.iter().map(each).sum::<usize>() * campaign.rounds as usize;
     let mut records = Vec::new();
     for round in 0..campaign.rounds {
         for scenario in campaign.scenarios {
             // Who is measured first is not always the same.
             let forwards = campaign.subjects.iter().collect::<Vec<_>>();
             let backwards = campaign.subjects.iter().rev().collect::<Vec<_>>();
-            for subject in if round % 2 == 0 { forwards } else { backwards } {
+            let turn = if round % 2 == 0 { forwards } else { backwards };
+            for subject in turn.into_iter().filter(|subject| asked(scenario, subject)) {
                 progress.begin(&format!("{}/{all} {} / {}", records.len() + 1, scenario.name, subject.name));
                 let record = run(scenario, subject, campaign.place, &progress).await;
                 progress.say(&line(&record));

@@ -34,6 +34,8 @@ pub struct Scenario {
     /// The file's name without its ending.
     pub name: String,
     pub about: String,
+    /// Names of targets that are not asked, because they cannot carry it and take minutes to fail.
+    pub without: Vec<String>,
     pub shape: Shape,
     pub tracks: Tracks,
     pub measure: Measure,
@@ -207,6 +209,8 @@ impl Default for Measure {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     about: String,
+    #[serde(default)]
+    without: Vec<String>,
     tracks: Option<Tracks>,
     measure: Option<Measure>,
     fanout: Option<Fanout>,
@@ -246,6 +250,7 @@ impl Scenario {
         let scenario = Scenario {
             name: name.to_owned(),
             about: file.about,
+            without: file.without,
             shape,
             tracks: file.tracks.unwrap_or_default(),
             measure: file.measure.unwrap_or_default(),

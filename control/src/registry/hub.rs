@@ -209,12 +209,12 @@ impl Hub {
     pub fn show(&mut self, member: MemberId) {
         let Some(state) = self.members.get_mut(&member) else { return };
         state.info.version = state.info.version.saturating_add(1);
-        let info = state.info.clone();
+        let infos: Arc<[_]> = Arc::new([state.info.clone()]);
         if let Some(room) = self.rooms.get_mut(&state.room) {
             room.batch.remove(&member);
         }
         for to in self.audience(member) {
-            self.notify(to, Notice::Update(vec![info.clone()]));
+            self.notify(to, Notice::Update(infos.clone()));
         }
     }
 
@@ -249,6 +249,7 @@ impl Hub {
                     infos.push(state.info.clone());
                 }
             }
+            let infos: Arc<[_]> = infos.into();
             for to in members {
                 self.notify(to, Notice::Update(infos.clone()));
             }
@@ -337,8 +338,9 @@ impl Hub {
         let event = if state.was_active { "participant_left" } else { "participant_connection_aborted" };
         self.webhooks.participant(event, room_info.as_ref(), &state.info);
 
+        let infos: Arc<[_]> = Arc::new([state.info.clone()]);
         for to in viewers {
-            self.notify(to, Notice::Update(vec![state.info.clone()]));
+            self.notify(to, Notice::Update(infos.clone()));
             for publication in &state.publications {
                 self.notify(
                     to,

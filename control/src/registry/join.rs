@@ -211,8 +211,9 @@ impl Hub {
         if big {
             self.show_soon(member);
         } else {
+            let infos: Arc<[_]> = Arc::new([info]);
             for to in self.viewers(member) {
-                self.notify(to, Notice::Update(vec![info.clone()]));
+                self.notify(to, Notice::Update(infos.clone()));
             }
         }
         self.counts.joins.fetch_add(1, Ordering::Relaxed);

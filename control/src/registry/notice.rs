@@ -50,7 +50,8 @@ pub type Attachment = Box<dyn Any + Send>;
 /// channel ends without a `Leave`), and its client may resume.
 pub enum Notice {
     /// Participants as they are now, the receiver itself included when it changed.
-    Update(Vec<proto::ParticipantInfo>),
+    /// Shared by all who are told.
+    Update(Arc<[proto::ParticipantInfo]>),
     RoomUpdate(proto::Room),
     /// New, or changed in `info` or `media`. Always after the `Update` that shows it. Never one's own.
     Published(Offered),

@@ -119,7 +119,8 @@ pub struct Seat {
     pub room_name: Arc<str>,
     pub sid: Arc<str>,
     pub identity: Arc<str>,
-    pub notices: mpsc::Receiver<Notice>,
+    /// None once it was taken out, to be waited on while the seat is used.
+    pub notices: Option<mpsc::Receiver<Notice>>,
     pub(crate) control: Control,
 }
 

@@ -100,8 +100,9 @@ fn a_session_that_does_not_drain_is_cut_off_and_holds_nobody_up() {
         }
     }
     assert_eq!(control.inner.counts.stalled.load(Ordering::Relaxed), 1);
-    while stalled.notices.try_recv().is_ok() {}
-    assert!(matches!(stalled.notices.try_recv(), Err(tokio::sync::mpsc::error::TryRecvError::Disconnected)));
+    let queue = stalled.notices.as_mut().expect("never taken");
+    while queue.try_recv().is_ok() {}
+    assert!(matches!(queue.try_recv(), Err(tokio::sync::mpsc::error::TryRecvError::Disconnected)));
     // Its client cannot resume a session that missed something, and may join again at once.
     let sid = stalled.sid.to_string();
     assert_eq!(control.check_resume(&claims("r", "stalled"), &sid), Err(ResumeError::Unknown));

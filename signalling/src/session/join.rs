@@ -43,9 +43,6 @@ impl<H: House> Session<H> {
     pub(super) fn welcome(&mut self, now: Instant, snapshot: Snapshot) {
         let permission = snapshot.participant.permission.clone().unwrap_or_default();
         let dual = self.hello.protocol == Protocol::Dual;
-        for other in &snapshot.others {
-            self.told.insert(other.sid.clone(), other.identity.clone());
-        }
         #[allow(deprecated)]
         let join = proto::JoinResponse {
             room: Some(snapshot.room),

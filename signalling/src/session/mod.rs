@@ -22,7 +22,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use chevet_control::registry::{Notice, Snapshot};
@@ -40,6 +40,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A client that leaves may close its transports before its word of leaving is here.
 const LAST_WORD: Duration = Duration::from_secs(1);
 const TOKEN_PERIOD: Duration = Duration::from_secs(300);
+/// Longer than a session waits for its client to come back, with the time in which nobody noticed that it was gone.
+const DEPARTURES_KEPT: Duration = Duration::from_secs(120);
+const DEPARTURES_MAX: usize = 1024;
 
 /// Which signalling protocol the client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +80,13 @@ pub struct Ended {
     pub reason: proto::DisconnectReason,
 }
 
+/// Somebody who left the room.
+struct Departure {
+    at: Instant,
+    sid: String,
+    identity: String,
+}
+
 /// See the module.
 pub struct Session<H: House> {
     house: H,
@@ -104,8 +114,8 @@ pub struct Session<H: House> {
     single: answer::Single,
     data: data::DataTracks,
     resume: resume::Resuming,
-    /// Sids and identities that the client has been told of.
-    told: HashMap<String, String>,
+    /// Who left lately, the oldest first: a client that comes back may not have heard of it.
+    left: VecDeque<Departure>,
     fault: requests::Faults,
 }
 
@@ -133,7 +143,7 @@ impl<H: House> Session<H> {
             single: answer::Single::default(),
             data: data::DataTracks::default(),
             resume: resume::Resuming::default(),
-            told: HashMap::new(),
+            left: VecDeque::new(),
             fault: requests::Faults::default(),
             hello,
         };
@@ -241,7 +251,7 @@ impl<H: House> Session<H> {
 
     fn notice(&mut self, now: Instant, notice: Notice) {
         match notice {
-            Notice::Update(participants) => self.tell_participants(participants),
+            Notice::Update(participants) => self.tell_participants(now, &participants),
             Notice::RoomUpdate(room) => {
                 self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(room) }))
             }
@@ -309,19 +319,21 @@ impl<H: House> Session<H> {
         }
     }
 
-    /// Remembers who the client knows of, so that a resume can name those who left meanwhile.
-    fn tell_participants(&mut self, participants: Vec<proto::ParticipantInfo>) {
-        if !self.attached {
-            return;
-        }
-        for participant in &participants {
-            if participant.state == proto::participant_info::State::Disconnected as i32 {
-                self.told.remove(&participant.sid);
-            } else if participant.sid != self.sid {
-                self.told.insert(participant.sid.clone(), participant.identity.clone());
+    /// Remembers who left, so that a resume can name them.
+    fn tell_participants(&mut self, now: Instant, participants: &[proto::ParticipantInfo]) {
+        self.left.retain(|departure| now.saturating_duration_since(departure.at) < DEPARTURES_KEPT);
+        let gone = |info: &&proto::ParticipantInfo| {
+            info.state == proto::participant_info::State::Disconnected as i32 && info.sid != self.sid
+        };
+        for info in participants.iter().filter(gone) {
+            if self.left.len() >= DEPARTURES_MAX {
+                self.left.pop_front();
             }
+            let (sid, identity) = (info.sid.clone(), info.identity.clone());
+            self.left.push_back(Departure { at: now, sid, identity });
         }
-        if !participants.is_empty() {
+        if self.attached && !participants.is_empty() {
+            let participants = participants.to_vec();
             self.send(Message::Update(proto::ParticipantUpdate { participants }));
         }
     }

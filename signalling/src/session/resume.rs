@@ -87,20 +87,18 @@ impl<H: House> Session<H> {
         }));
 
         let mut participants: Vec<proto::ParticipantInfo> = self
-            .told
-            .iter()
-            .filter(|(sid, _)| !snapshot.others.iter().any(|other| other.sid == **sid))
-            .map(|(sid, identity)| proto::ParticipantInfo {
-                sid: sid.clone(),
-                identity: identity.clone(),
+            .left
+            .drain(..)
+            .map(|gone| proto::ParticipantInfo {
+                sid: gone.sid,
+                identity: gone.identity,
                 state: proto::participant_info::State::Disconnected as i32,
                 ..proto::ParticipantInfo::default()
             })
             .collect();
-        participants.sort_by(|a, b| a.sid.cmp(&b.sid));
         participants.extend(snapshot.others);
         participants.push(snapshot.participant);
-        self.tell_participants(participants);
+        self.send(Message::Update(proto::ParticipantUpdate { participants }));
         self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(snapshot.room) }));
         let stale = |message: &Message| matches!(message, Message::Update(_) | Message::Offer(_));
         self.outbox.extend(waiting.into_iter().filter(|message| !stale(message)));

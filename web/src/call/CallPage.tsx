@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type CSSProperties } from 'react'
-import { useWords } from '../i18n/context'
+import { useWords } from '../i18n/call'
 import { LanguageSwitch } from '../ui/LanguageSwitch'
 import { CloseIcon, Logo, SoundIcon } from '../ui/icons'
 import { Controls } from './Controls'

@@ -1,5 +1,5 @@
 import type { ReactNode } from 'react'
-import { useWords } from '../i18n/context'
+import { useWords } from '../i18n/call'
 import { CameraIcon, FileIcon, LeaveIcon, MicrophoneIcon, ScreenIcon } from '../ui/icons'
 import type { CallSession, CallView } from './session'
 

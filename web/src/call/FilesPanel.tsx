@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'react'
-import { useWords } from '../i18n/context'
+import { useWords } from '../i18n/call'
 import { CloseIcon, SendIcon } from '../ui/icons'
 import type { CallSession, CallView } from './session'
 import { TransferItem } from './TransferItem'

@@ -1,6 +1,6 @@
 import type { RemoteTrack, Track } from 'livekit-client'
 import { useEffect, useRef } from 'react'
-import { useWords } from '../i18n/context'
+import { useWords } from '../i18n/call'
 import { MicrophoneIcon } from '../ui/icons'
 import type { PersonView } from './session'
 
@@ -32,7 +32,7 @@ export function Tile({ person, screen = false }: TileProps) {
       data-identity={person.identity}
     >
       {track ? (
-        <Picture track={track} label={label} mirrored={person.isLocal && !screen} />
+        <Picture track={track} label={label} mirrored={person.mirrored && !screen} />
       ) : (
         <span className="tile-initials" aria-hidden="true">
           {initials(person.name)}

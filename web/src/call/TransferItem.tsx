@@ -1,5 +1,4 @@
-import { useWords } from '../i18n/context'
-import { sizeText } from '../i18n/language'
+import { sizeText, useWords } from '../i18n/call'
 import { SaveIcon } from '../ui/icons'
 import { FILE_BYTES_MAX, type Transfer } from './transfers'
 

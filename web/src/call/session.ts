@@ -10,9 +10,8 @@ import {
   type RemoteTrack,
 } from 'livekit-client'
 import { endReason, explainMediaError, type EndReason } from '../errors'
-import type { Catalogue } from '../i18n/fr'
-import type { PlainText } from '../i18n/language'
-import type { JoinLink } from '../link'
+import type { Catalogue } from '../i18n/fr/call'
+import type { PlainText } from '../i18n/call'
 import { cameraConstraints, microphoneConstraints, type Captured } from '../media/capture'
 import { Transfers, type Transfer } from './transfers'
 
@@ -20,6 +19,10 @@ export interface PersonView {
   identity: string
   name: string
   isLocal: boolean
+  /** What the server says this person is in the consultation; absent in plain rooms. */
+  role: string | undefined
+  /** The own picture, as in a mirror, unless it comes from the camera on the back. */
+  mirrored: boolean
   speaking: boolean
   microphoneOn: boolean
   weak: boolean
@@ -51,6 +54,7 @@ export interface CallView {
   problem: PlainText | undefined
 }
 
+const RESOLUTION = { width: 1280, height: 720, frameRate: 30 }
 const FILES = 'chevet.file'
 /** Progress and speakers change many times a second; people do not need more than this (ms between renders). */
 const RENDER_MS = 80
@@ -72,6 +76,7 @@ export class CallSession {
   private noticeCount = 0
   private reconnecting = false
   private mutingSelf = false
+  private back = false
 
   constructor(room: Room) {
     this.room = room
@@ -136,6 +141,17 @@ export class CallSession {
 
   setCamera(on: boolean): Promise<void> {
     return this.attempt({ camera: true, microphone: false }, () => this.room.localParticipant.setCameraEnabled(on))
+  }
+
+  /** Front or back camera. Phones open one at a time: the track is restarted, not doubled. */
+  async turnCamera(): Promise<void> {
+    const track = this.room.localParticipant.getTrackPublication(Track.Source.Camera)?.track
+    if (!(track instanceof LocalVideoTrack)) return
+    const back = !this.back
+    await this.attempt({ camera: true, microphone: false }, async () => {
+      await track.restartTrack({ facingMode: back ? 'environment' : 'user', resolution: RESOLUTION })
+      this.back = back
+    })
   }
 
   async setScreen(on: boolean): Promise<void> {
@@ -247,7 +263,7 @@ export class CallSession {
     )
     return {
       reconnecting: this.reconnecting,
-      people: [...remote, local].map((who) => personView(who)),
+      people: [...remote, local].map((who) => personView(who, this.back)),
       sounds,
       microphoneOn: local.isMicrophoneEnabled,
       cameraOn: local.isCameraEnabled,
@@ -284,7 +300,7 @@ function nameOf(who: Participant): string {
   return who.name !== undefined && who.name !== '' ? who.name : who.identity
 }
 
-function personView(who: Participant): PersonView {
+function personView(who: Participant, back: boolean): PersonView {
   const live = (source: Track.Source): Track | undefined => {
     const publication = who.getTrackPublication(source)
     return publication && !publication.isMuted ? publication.track : undefined
@@ -293,6 +309,8 @@ function personView(who: Participant): PersonView {
     identity: who.identity,
     name: nameOf(who),
     isLocal: who.isLocal,
+    role: who.attributes.role,
+    mirrored: who.isLocal && !back,
     speaking: who.isSpeaking,
     microphoneOn: who.isMicrophoneEnabled,
     weak: who.connectionQuality === ConnectionQuality.Poor || who.connectionQuality === ConnectionQuality.Lost,
@@ -306,16 +324,25 @@ function serverUrl(): string {
   return location.origin.replace(/^http/, 'ws')
 }
 
+/** What `startCall` needs of a link or of the clinic's answer. */
+export interface Entry {
+  token: string
+  name: string
+  mayRename: boolean
+  /** The signalling address, when it is not the origin that served the page. */
+  url?: string
+}
+
 /** Joins the room. Rejects when the call cannot start; the caller keeps the captured tracks then. */
-export async function startCall(link: JoinLink, name: string, captured: Captured): Promise<CallSession> {
+export async function startCall(link: Entry, name: string, captured: Captured): Promise<CallSession> {
   const room = new Room({
     adaptiveStream: true,
     dynacast: true,
-    videoCaptureDefaults: { resolution: { width: 1280, height: 720, frameRate: 30 } },
+    videoCaptureDefaults: { resolution: RESOLUTION },
   })
   const session = new CallSession(room)
   try {
-    await room.connect(serverUrl(), link.token)
+    await room.connect(link.url ?? serverUrl(), link.token)
   } catch (error) {
     await room.disconnect().catch(() => undefined)
     throw error

@@ -1,10 +1,8 @@
 import { createContext, useContext } from 'react'
-import type { Catalogue } from './fr'
-import { catalogues, preferredLanguage, type Language } from './language'
+import { preferredLanguage, type Language } from './language'
 
-export interface Words {
+export interface ChosenLanguage {
   language: Language
-  t: Catalogue
   setLanguage: (language: Language) => void
 }
 
@@ -29,6 +27,22 @@ export function rememberLanguage(language: Language): void {
   }
 }
 
-export const WordsContext = createContext<Words>({ language: 'fr', t: catalogues.fr, setLanguage: () => undefined })
+export const LanguageContext = createContext<ChosenLanguage>({ language: 'fr', setLanguage: () => undefined })
 
-export const useWords = (): Words => useContext(WordsContext)
+export const useLanguage = (): ChosenLanguage => useContext(LanguageContext)
+
+/** An area's texts in the language of the moment. Each part of the pages brings its own, so that none loads them all. */
+export type Words<Catalogue> = ChosenLanguage & { t: Catalogue }
+
+/**
+ * The hook of one area, from its two catalogues:
+ *
+ *     export const useWords = wordsOf({ fr, en })
+ *     const { t } = useWords()
+ */
+export function wordsOf<Catalogue>(catalogues: Record<Language, Catalogue>): () => Words<Catalogue> {
+  return function useWords() {
+    const chosen = useLanguage()
+    return { ...chosen, t: catalogues[chosen.language] }
+  }
+}

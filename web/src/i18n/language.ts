@@ -1,9 +1,7 @@
-import { en } from './en'
-import { fr, type Catalogue } from './fr'
-
 export type Language = 'fr' | 'en'
 export const languages: readonly Language[] = ['fr', 'en']
-export const catalogues: Record<Language, Catalogue> = { fr, en }
+/** Each language in its own words. */
+export const languageNames: Record<Language, string> = { fr: 'Français', en: 'English' }
 
 /** The first supported language of the browser's list; French when there is none. */
 export function preferredLanguage(wanted: readonly string[]): Language {
@@ -12,17 +10,4 @@ export function preferredLanguage(wanted: readonly string[]): Language {
     if (base === 'fr' || base === 'en') return base
   }
   return 'fr'
-}
-
-/** Names of the catalogue whose value is plain text: what an error can be told with. */
-export type PlainText = { [K in keyof Catalogue]: Catalogue[K] extends string ? K : never }[keyof Catalogue]
-
-/** A size for people: powers of ten, as operating systems show files. */
-export function sizeText(bytes: number, language: Language): string {
-  const t = catalogues[language]
-  const number = (value: number): string =>
-    new Intl.NumberFormat(language, { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)
-  if (bytes < 1000) return t.bytes(bytes)
-  if (bytes < 999_500) return t.kilobytes(number(bytes / 1000))
-  return t.megabytes(number(bytes / 1_000_000))
 }

@@ -1,6 +1,5 @@
 import { useEffect, useId, useRef, useState } from 'react'
-import { useWords } from '../i18n/context'
-import type { PlainText } from '../i18n/language'
+import { useWords, type PlainText } from '../i18n/call'
 import type { JoinLink } from '../link'
 import type { Captured } from '../media/capture'
 import { usePreview, type Preview } from '../media/usePreview'

@@ -1,5 +1,5 @@
 import { explainMediaError, type Wanted } from '../errors'
-import type { PlainText } from '../i18n/language'
+import type { PlainText } from '../i18n/call'
 
 /** `undefined` lets the browser choose; `null` means none. */
 export interface DeviceChoice {

@@ -1,9 +1,9 @@
-import { useWords } from '../i18n/context'
-import { catalogues, languages } from '../i18n/language'
+import { useLanguage } from '../i18n/context'
+import { languageNames, languages } from '../i18n/language'
 
 /** Each language is named in its own words and marked with its own `lang`. */
 export function LanguageSwitch() {
-  const { language, setLanguage } = useWords()
+  const { language, setLanguage } = useLanguage()
   return (
     <div className="languages" role="group" aria-label="Langue / Language">
       {languages.map((each) => (
@@ -13,11 +13,11 @@ export function LanguageSwitch() {
           lang={each}
           className="language"
           aria-pressed={each === language}
-          title={catalogues[each].language}
+          title={languageNames[each]}
           onClick={() => setLanguage(each)}
         >
           <span aria-hidden="true">{each.toUpperCase()}</span>
-          <span className="unseen">{catalogues[each].language}</span>
+          <span className="unseen">{languageNames[each]}</span>
         </button>
       ))}
     </div>

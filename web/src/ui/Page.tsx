@@ -1,24 +1,87 @@
-import type { ReactNode } from 'react'
-import { useWords } from '../i18n/context'
+import { useEffect, useRef, type ReactNode } from 'react'
+import { useCommon } from '../i18n/common'
+import { TextSize, ThemeChoice } from './DisplayMenu'
 import { LanguageSwitch } from './LanguageSwitch'
-import { Logo } from './icons'
+import { HelpIcon, Logo } from './icons'
 
-/** The frame of the quiet pages: before and after the call. */
-export function Page({ children }: { children: ReactNode }) {
-  const { t } = useWords()
+interface PageProps {
+  /** Under the name of the product. */
+  line?: string
+  /** The one heading of first rank. A page that brings its own leaves it out. */
+  title?: ReactNode
+  /** What changes when another screen takes this one's place: the heading then takes the focus. */
+  screen?: string
+  /** Between the name and the language: the professional's navigation. */
+  navigation?: ReactNode
+  /** What the help link does; always the first thing of the foot. */
+  help?: { href: string } | { onClick: () => void }
+  /** Beside the help link. */
+  foot?: ReactNode
+  wide?: boolean
+  children: ReactNode
+}
+
+/** The frame of every page but the call itself. */
+export function Page({ line, title, screen, navigation, help, foot, wide = false, children }: PageProps) {
+  const { t } = useCommon()
+  const heading = useRef<HTMLHeadingElement>(null)
+  const first = useRef(true)
+  useEffect(() => {
+    // Not on arrival: browsers begin at the top of a page by themselves.
+    if (!first.current) heading.current?.focus()
+    first.current = false
+  }, [screen])
   return (
-    <div className="page">
+    <div className={wide ? 'page page-wide' : 'page'}>
+      <a className="skip" href="#content" onClick={skip}>
+        {t.skip}
+      </a>
       <header className="page-top">
         <span className="brand">
           <Logo />
           <span>
             <strong>Chevet</strong>
-            <small>{t.productLine}</small>
+            <small>{line ?? t.product}</small>
           </span>
         </span>
+        {navigation}
+        <TextSize />
         <LanguageSwitch />
       </header>
-      <main className="page-main">{children}</main>
+      <main id="content" className="page-main" tabIndex={-1}>
+        {title === undefined ? (
+          children
+        ) : (
+          <div className="page-body">
+            <h1 ref={heading} tabIndex={-1}>
+              {title}
+            </h1>
+            {children}
+          </div>
+        )}
+      </main>
+      <footer className="page-foot">
+        {help !== undefined &&
+          ('href' in help ? (
+            <a className="help" href={help.href}>
+              <HelpIcon />
+              {t.help}
+            </a>
+          ) : (
+            <button type="button" className="help" onClick={help.onClick}>
+              <HelpIcon />
+              {t.help}
+            </button>
+          ))}
+        {foot}
+        <ThemeChoice />
+      </footer>
     </div>
   )
+}
+
+/** Moves the focus itself: the fragment of the address is where links keep their secret. */
+function skip(event: { preventDefault: () => void }): void {
+  event.preventDefault()
+  document.getElementById('content')?.focus()
 }

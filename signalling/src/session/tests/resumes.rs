@@ -1,5 +1,7 @@
 //! A new socket for an old session.
 
+use std::sync::Arc;
+
 use super::*;
 
 fn resumed(last_sequence: u32) -> Notice {
@@ -21,11 +23,11 @@ fn reconnect_comes_first_and_brings_the_client_up_to_date() {
     bench.session.house.others = vec![other("PA_stays"), other("PA_new")];
     let mut left = other("PA_leaves");
     left.state = proto::participant_info::State::Disconnected as i32;
-    assert!(bench.notice(Notice::Update(vec![left])).is_empty(), "nobody listens");
+    assert!(bench.notice(Notice::Update(Arc::new([left]))).is_empty(), "nobody listens");
 
     bench.session.on_attached(bench.now, hello(Protocol::Dual));
     assert!(!bench.session.house.lost);
-    assert!(bench.notice(Notice::Update(vec![other("PA_new")])).is_empty(), "nothing before reconnect");
+    assert!(bench.notice(Notice::Update(Arc::new([other("PA_new")]))).is_empty(), "nothing before reconnect");
     assert!(matches!(bench.commands()[0], Command::Resume { .. }));
     let messages = bench.notice(resumed(23));
     assert!(matches!(&messages[0], Message::Reconnect(reconnect) if reconnect.last_message_seq == 23));

@@ -1,8 +1,7 @@
-import type { Catalogue } from './fr'
+import type { Catalogue } from '../fr/call'
 
 /** The same texts in English. The type makes a missing or extra text a compile error. */
 export const en: Catalogue = {
-  language: 'English',
   productLine: 'Video call',
 
   joinTitle: 'You are about to join the call',

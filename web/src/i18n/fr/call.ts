@@ -1,9 +1,8 @@
 /**
- * Every text of the pages, in French: the first language, and the one that gives the catalogue its type.
+ * The texts of the join page and the call, in French: the first language, and the one that gives the catalogue its type.
  * Short sentences, no jargon, verbs first: many readers are old, ill or in a hurry.
  */
 export const fr = {
-  language: 'Français',
   productLine: 'Appel vidéo',
 
   joinTitle: 'Vous allez entrer dans l’appel',

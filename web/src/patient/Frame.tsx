@@ -1,0 +1,53 @@
+import { useState, type ReactNode } from 'react'
+import { Button } from '../ui/Button'
+import { Dialog } from '../ui/Dialog'
+import { Page } from '../ui/Page'
+import { PhoneIcon } from '../ui/icons'
+import { usePatientWords } from './words'
+
+interface FrameProps {
+  screen: string
+  title: string
+  phone?: string | undefined
+  children?: ReactNode
+}
+
+/** One screen: a heading, a few words, the actions; help at the same place on all of them. */
+export function Frame({ screen, title, phone, children }: FrameProps) {
+  const { t } = usePatientWords()
+  const [help, setHelp] = useState(false)
+  return (
+    <Page line={t.line} title={title} screen={screen} help={{ onClick: () => setHelp(true) }}>
+      <div className="patient" data-test={`patient-${screen}`}>
+        {children}
+      </div>
+      {help && (
+        <Dialog
+          title={t.helpTitle}
+          onClose={() => setHelp(false)}
+          actions={<Button onClick={() => setHelp(false)}>{t.close}</Button>}
+        >
+          <p>{t.helpText}</p>
+          <p>{t.helpTrouble}</p>
+          {phone !== undefined && (
+            <>
+              <p>{t.callPractice}</p>
+              <Phone number={phone} />
+            </>
+          )}
+          <p>{t.helpUrgent}</p>
+        </Dialog>
+      )}
+    </Page>
+  )
+}
+
+export function Phone({ number }: { number: string }) {
+  return (
+    <a className="patient-phone" href={`tel:${number.replace(/[^\d+]/g, '')}`}>
+      <PhoneIcon />
+      {' '}
+      {number}
+    </a>
+  )
+}

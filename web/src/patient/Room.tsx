@@ -1,0 +1,77 @@
+import { lazy, Suspense, useEffect, useRef } from 'react'
+import { Button } from '../ui/Button'
+import { Spinner } from '../ui/Progress'
+import { CameraIcon } from '../ui/icons'
+import { usePreview } from '../media/usePreview'
+import { DeviceCheck } from './DeviceCheck'
+import { Frame } from './Frame'
+import { chime } from './sounds'
+import type { Visit } from './useVisit'
+import { Waiting } from './Waiting'
+import { usePatientWords } from './words'
+
+// The WebRTC client comes while people read and wait.
+const callPart = () => import('./CallScreen')
+const CallScreen = lazy(callPart)
+
+/** From the devices to the call: one preview lives through all of it and hands its tracks over. */
+export function Room({ visit, phone }: { visit: Visit; phone: string | undefined }) {
+  const { t } = usePatientWords()
+  const preview = usePreview()
+  const { mark, screen } = visit
+  const next = visit.facts.guest?.next
+
+  useEffect(() => {
+    void callPart().catch(() => undefined)
+  }, [])
+  useEffect(() => {
+    // The browser already allows it: nothing will be asked, nothing needs to be explained.
+    if (preview.state !== 'idle') mark({ explained: true })
+  }, [mark, preview.state])
+  const before = useRef(next)
+  useEffect(() => {
+    if (before.current === 'waiting' && next === 'join') chime()
+    before.current = next
+  }, [next])
+  const { start } = preview
+  const called = useRef(false)
+  useEffect(() => {
+    // Sent back to the waiting room: the call gave the devices back, they are opened anew.
+    if (screen !== 'call' && called.current) start()
+    called.current = screen === 'call'
+  }, [screen, start])
+
+  switch (screen) {
+    case 'permissions':
+      return (
+        <Frame screen={screen} title={t.permissionTitle} phone={phone}>
+          <p className="patient-lamp">
+            <CameraIcon />
+          </p>
+          <p>{t.permission}</p>
+          <p>
+            <strong>{t.permissionTouch}</strong>
+          </p>
+          <Button
+            data-test="allow"
+            onClick={() => {
+              preview.start()
+              mark({ explained: true })
+            }}
+          >
+            {t.permissionGo}
+          </Button>
+        </Frame>
+      )
+    case 'check':
+      return <DeviceCheck visit={visit} preview={preview} phone={phone} />
+    case 'waiting':
+      return <Waiting visit={visit} preview={preview} phone={phone} />
+    default:
+      return (
+        <Suspense fallback={<div className="waiting"><Spinner>{t.entering}</Spinner></div>}>
+          <CallScreen visit={visit} take={preview.take} phone={phone} />
+        </Suspense>
+      )
+  }
+}

@@ -1,0 +1,43 @@
+import '../styles/patient.css'
+import { usePreview } from '../media/usePreview'
+import { Button } from '../ui/Button'
+import { CameraIcon } from '../ui/icons'
+import { Devices } from './DeviceCheck'
+import { Frame } from './Frame'
+import { thisGate } from './gate'
+import { usePatientWords } from './words'
+
+/** `/test`: camera, microphone and loudspeaker, any time, without a link. */
+export default function TestPage() {
+  const { t } = usePatientWords()
+  const gate = thisGate()
+  if (gate === 'fine') return <Try />
+  const words = { old: t.gateOld, insecure: t.gateInsecure, webview: t.gateWebview('Safari / Chrome') }[gate]
+  return (
+    <Frame screen="test" title={t.testTitle}>
+      <p>{words}</p>
+    </Frame>
+  )
+}
+
+function Try() {
+  const { t } = usePatientWords()
+  const preview = usePreview()
+  return (
+    <Frame screen="test" title={t.testTitle}>
+      {preview.state === 'idle' ? (
+        <>
+          <p>{t.testText}</p>
+          <p>
+            {t.permission} {t.permissionTouch}
+          </p>
+          <Button icon={<CameraIcon />} data-test="allow" onClick={preview.start}>
+            {t.testAllow}
+          </Button>
+        </>
+      ) : (
+        <Devices preview={preview} />
+      )}
+    </Frame>
+  )
+}

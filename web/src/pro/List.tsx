@@ -1,0 +1,160 @@
+import { useEffect, useState } from 'react'
+import { consultations, type View } from '../api/clinic'
+import { asApiError } from '../api/useAction'
+import type { ApiError } from '../api/client'
+import type { Item, Status } from '../api/types'
+import { useMe } from '../auth/session'
+import { useWords, type Catalogue } from '../i18n/pro'
+import { Button } from '../ui/Button'
+import { Chip, Light, type Tone } from '../ui/Chip'
+import { CheckField } from '../ui/Field'
+import { Spinner } from '../ui/Progress'
+import { Tabs } from '../ui/Tabs'
+import { useToast } from '../ui/Toasts'
+import { CalendarIcon, PhoneIcon } from '../ui/icons'
+import { Frame } from './Frame'
+import { Immediate } from './Immediate'
+import { dayTime } from './format'
+import { ProblemNotice, To } from './parts'
+import { ring } from './ring'
+import { go, paths } from './router'
+import { useWaiting } from './waiting'
+
+const TABS = ['today', 'upcoming', 'to_validate', 'done', 'invited'] as const
+type TabName = (typeof TABS)[number]
+
+export function toneOf(status: Status): Tone {
+  switch (status) {
+    case 'in_progress':
+      return 'active'
+    case 'open':
+    case 'validated':
+      return 'good'
+    case 'interrupted':
+    case 'ended':
+    case 'no_show':
+      return 'warn'
+    case 'cancelled':
+    case 'expired':
+      return 'bad'
+    default:
+      return 'neutral'
+  }
+}
+
+/** An immediate call has no form to validate. */
+export const statusText = (item: { kind: string; status: Status }, t: Catalogue): string =>
+  item.kind === 'immediate' && item.status === 'ended' ? t.endedImmediate : t.statuses[item.status]
+
+export function List() {
+  const { t } = useWords()
+  const [tab, setTab] = useState<TabName>('today')
+  const [calling, setCalling] = useState(false)
+  const names: Record<TabName, string> = { today: t.tabToday, upcoming: t.tabUpcoming, to_validate: t.tabToValidate, done: t.tabDone, invited: t.tabInvited }
+  return (
+    <Frame title={t.listTitle} screen="list" at={paths.list}>
+      <div className="pro-row">
+        <Button icon={<PhoneIcon />} onClick={() => setCalling(true)}>{t.immediate}</Button>
+        <Button kind="quiet" icon={<CalendarIcon />} onClick={() => go(paths.appointment)}>{t.newAppointment}</Button>
+      </div>
+      <Tabs label={t.tabs} tabs={TABS.map((name) => ({ name, label: names[name] }))} chosen={tab} onChoose={setTab}>
+        <Items key={tab} view={tab} />
+      </Tabs>
+      <AlertChoice />
+      {calling && <Immediate onClose={() => setCalling(false)} />}
+    </Frame>
+  )
+}
+
+function Items({ view }: { view: View }) {
+  const { t } = useWords()
+  const { beat } = useWaiting()
+  const [items, setItems] = useState<readonly Item[]>()
+  const [next, setNext] = useState<string>()
+  const [problem, setProblem] = useState<ApiError>()
+  const load = async (cursor?: string): Promise<void> => {
+    try {
+      const page = await consultations.list(view, cursor)
+      setItems((before) => (cursor === undefined ? page.items : [...(before ?? []), ...page.items]))
+      setNext(page.next ?? undefined)
+      setProblem(undefined)
+    } catch (error) {
+      setProblem(asApiError(error))
+    }
+  }
+  useEffect(() => {
+    let wanted = true
+    consultations.list(view).then(
+      (page) => {
+        if (!wanted) return
+        setItems(page.items)
+        setNext(page.next ?? undefined)
+        setProblem(undefined)
+      },
+      (error: unknown) => {
+        if (wanted) setProblem(asApiError(error))
+      },
+    )
+    return () => {
+      wanted = false
+    }
+  }, [view, beat])
+  return (
+    <>
+      <ProblemNotice problem={problem} />
+      {items === undefined && problem === undefined && <Spinner />}
+      {items?.length === 0 && <p>{t.listEmpty}</p>}
+      <ul className="pro-items">
+        {items?.map((item) => <Line key={item.id} item={item} />)}
+      </ul>
+      {next !== undefined && <Button kind="quiet" onClick={() => void load(next)}>{t.more}</Button>}
+    </>
+  )
+}
+
+function Line({ item }: { item: Item }) {
+  const { language, t } = useWords()
+  const { me } = useMe()
+  const name = item.patient_name ?? item.phone ?? t.noName
+  const time = dayTime(item.slot.start, language, me.time_zone)
+  return (
+    <li className="pro-item">
+      <span className="pro-item-time">{time}</span>
+      <span className="pro-item-name">
+        <strong>{name}</strong>
+        <small>{t.kinds[item.kind]}</small>
+      </span>
+      <span className="pro-row">
+        {item.waiting > 0 && <Light tone="active">{t.waitingCount(item.waiting)}</Light>}
+        {item.connected > 0 && <Light tone="good">{t.inCall}</Light>}
+        <Chip tone={toneOf(item.status)}>{statusText(item, t)}</Chip>
+      </span>
+      <To path={paths.consultation(item.id)} className="button button-quiet" label={t.openOf(name, time)}>{t.open}</To>
+    </li>
+  )
+}
+
+function AlertChoice() {
+  const { t } = useWords()
+  const tell = useToast()
+  const { alerts, setAlerts } = useWaiting()
+  const notify = async (on: boolean): Promise<void> => {
+    if (!on) {
+      setAlerts({ ...alerts, notify: false })
+      return
+    }
+    const granted = 'Notification' in window && (await Notification.requestPermission()) === 'granted'
+    setAlerts({ ...alerts, notify: granted })
+    if (!granted) tell(t.notifyRefused)
+  }
+  return (
+    <fieldset className="pro-set">
+      <legend>{t.alerts}</legend>
+      <CheckField label={t.alertSound} checked={alerts.sound} onChange={(event) => {
+        setAlerts({ ...alerts, sound: event.target.checked })
+        if (event.target.checked) ring()
+      }} />
+      <CheckField label={t.alertNotify} checked={alerts.notify} onChange={(event) => void notify(event.target.checked)} />
+    </fieldset>
+  )
+}

@@ -1,0 +1,153 @@
+import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { auth, me as meApi } from '../api/clinic'
+import { ApiError, onLoggedOut, setCsrf } from '../api/client'
+import { asApiError, useAction, useLoad } from '../api/useAction'
+import type { Session } from '../api/types'
+import { Identity } from '../auth/Identity'
+import { Login } from '../auth/Login'
+import { ConfirmAddress, Forgot, NewPassword } from '../auth/Mailed'
+import { Register, TELECONSULTATION } from '../auth/Register'
+import { EnrolPage, SecondFactor } from '../auth/SecondFactor'
+import { MeContext, SessionContext, useMe } from '../auth/session'
+import { useWords } from '../i18n/pro'
+import { Button } from '../ui/Button'
+import { Card } from '../ui/Card'
+import { Page } from '../ui/Page'
+import { Spinner } from '../ui/Progress'
+import { Toasts } from '../ui/Toasts'
+import { Account } from './Account'
+import { Admin } from './Admin'
+import { Appointment } from './Appointment'
+import { ConsultationPage } from './ConsultationPage'
+import { List } from './List'
+import { ProblemNotice, To } from './parts'
+import { consultationOf, go, paths, usePath } from './router'
+import { Waiting } from './waiting'
+import './pro.css'
+
+/** The professional's pages: `/connexion`, `/inscription`, `/mes-teleconsultations`, `/admin`, `/compte`. */
+export default function ProApp() {
+  const [session, keepSession] = useState<Session | null | undefined>(undefined)
+  const [problem, setProblem] = useState<ApiError>()
+  const setSession = useCallback((next: Session | null) => {
+    setCsrf(next?.csrf_token)
+    keepSession(next)
+  }, [])
+  const look = useCallback(() => {
+    auth.session().then(
+      (found) => {
+        setProblem(undefined)
+        setSession(found)
+      },
+      (error: unknown) => {
+      const refused = asApiError(error)
+        if (refused.status === 401) {
+          setProblem(undefined)
+          setSession(null)
+        } else setProblem(refused)
+      },
+    )
+  }, [setSession])
+  useEffect(look, [look])
+  useEffect(() => onLoggedOut(() => setSession(null)), [setSession])
+  const value = useMemo(() => ({ session: session ?? null, setSession }), [session, setSession])
+  if (problem !== undefined) return <Failed problem={problem} onRetry={look} />
+  if (session === undefined) return <Spinner />
+  return (
+    <SessionContext value={value}>
+      <Toasts>
+        <Way session={session} />
+      </Toasts>
+    </SessionContext>
+  )
+}
+
+function Failed({ problem, onRetry }: { problem: ApiError; onRetry: () => void }) {
+  const { t } = useWords()
+  return (
+    <Page line={t.line} title={t.navList}>
+      <ProblemNotice problem={problem} />
+      <Button onClick={onRetry}>{t.retry}</Button>
+    </Page>
+  )
+}
+
+/** What needs no session first; then what is left to do of the login; then the pages. */
+function Way({ session }: { session: Session | null }) {
+  const path = usePath()
+  switch (path) {
+    case '/inscription':
+      return <Register />
+    case '/inscription/confirmer':
+      return <ConfirmAddress />
+    case '/connexion/mot-de-passe':
+      return <NewPassword />
+    case '/connexion/identite':
+      return <Identity />
+    case paths.forgot:
+      return <Forgot />
+    default:
+  }
+  if (session === null) return <Login />
+  if (session.next === 'second_factor') return <SecondFactor />
+  if (session.next === 'enrol_second_factor') return <EnrolPage />
+  return <SignedIn path={path} session={session} />
+}
+
+function SignedIn({ path, session }: { path: string; session: Session }) {
+  const loaded = useLoad(`me ${session.account_id}`, () => meApi.get())
+  useEffect(() => {
+    if (path === paths.login || path === '/') go(paths.list, true)
+  }, [path])
+  const own = useMemo(
+    () => (loaded.value === undefined ? undefined : { me: loaded.value.value, reload: loaded.reload }),
+    [loaded.value, loaded.reload],
+  )
+  if (loaded.problem !== undefined && own === undefined) return <Failed problem={loaded.problem} onRetry={loaded.reload} />
+  if (own === undefined) return <Spinner />
+  return (
+    <MeContext value={own}>
+      <Waiting enabled={own.me.tool_open}>
+        <Screen path={path} session={session} />
+      </Waiting>
+    </MeContext>
+  )
+}
+
+function Screen({ path, session }: { path: string; session: Session }): ReactNode {
+  const { t } = useWords()
+  const { me } = useMe()
+  if (path === paths.account) return <Account />
+  if (path === paths.admin && session.roles.includes('org_admin')) return <Admin />
+  if (path.startsWith(paths.list) && !me.tool_open) return <OpenTool />
+  if (path === paths.list) return <List />
+  if (path === paths.appointment) return <Appointment />
+  const id = consultationOf(path)
+  if (id !== undefined) return <ConsultationPage key={id} id={id} />
+  if (path === paths.login || path === '/') return <Spinner />
+  return (
+    <Page line={t.line} title={t.notFound} screen={path}>
+      <To path={paths.list}>{t.toList}</To>
+    </Page>
+  )
+}
+
+function OpenTool() {
+  const { t } = useWords()
+  const { me, reload } = useMe()
+  const action = useAction()
+  return (
+    <Page line={t.line} title={t.toolTitle} screen="tool" navigation={<To path={paths.account}>{t.navAccount}</To>}>
+      <Card>
+        <p>{t.toolText}</p>
+        <ProblemNotice problem={action.problem} />
+        <Button busy={action.busy} onClick={() => void action.run(async () => {
+          await meApi.setInterests([...me.interests, TELECONSULTATION])
+          reload()
+        })}>
+          {t.toolAdd}
+        </Button>
+      </Card>
+    </Page>
+  )
+}

@@ -1,0 +1,57 @@
+import { useSyncExternalStore } from 'react'
+
+export type Theme = 'auto' | 'light' | 'dark' | 'contrast'
+/** How the pages are shown on this device. */
+export interface Display {
+  theme: Theme
+  /** Steps of the text size from the ordinary one, which is 0. */
+  size: number
+}
+
+export const themes: readonly Theme[] = ['auto', 'light', 'dark', 'contrast']
+export const SIZES = { least: -1, most: 4 } as const
+const STORED = 'chevet.display'
+const listeners = new Set<() => void>()
+let current = stored()
+
+export const useDisplay = (): Display => useSyncExternalStore(subscribe, () => current)
+
+export function setDisplay(change: Partial<Display>): void {
+  current = checked({ ...current, ...change })
+  try {
+    localStorage.setItem(STORED, JSON.stringify(current))
+  } catch {
+    // Private modes may refuse storage: it holds until the page is closed.
+  }
+  for (const listener of listeners) listener()
+}
+
+/** Puts the choice on the document, where the style sheet reads it. */
+export function showDisplay(display: Display, professional: boolean): void {
+  const { dataset } = document.documentElement
+  dataset.theme = display.theme
+  dataset.size = String(display.size)
+  dataset.side = professional ? 'professional' : 'patient'
+}
+
+/** What was stored, as far as it makes sense. */
+export function checked(value: unknown): Display {
+  const { theme, size } = typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+  return {
+    theme: themes.find((each) => each === theme) ?? 'auto',
+    size: typeof size === 'number' && Number.isInteger(size) ? Math.min(SIZES.most, Math.max(SIZES.least, size)) : 0,
+  }
+}
+
+function stored(): Display {
+  try {
+    return checked(JSON.parse(localStorage.getItem(STORED) ?? 'null'))
+  } catch {
+    return checked(undefined)
+  }
+}
+
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
