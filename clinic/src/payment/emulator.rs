@@ -102,7 +102,7 @@ pub(super) fn is_signed(secret: &str, now: Timestamp, headers: &HeaderMap, body:
     let field = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (id, stamp) = (field("webhook-id"), field("webhook-timestamp"));
     let at = stamp.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
-    if id.is_empty() || !at.is_some_and(|at| now.duration_since(at).abs() <= TOLERANCE) {
+    if id.is_empty() || at.is_none_or(|at| now.duration_since(at).abs() > TOLERANCE) {
         return false;
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());

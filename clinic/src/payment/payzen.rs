@@ -46,7 +46,10 @@ impl Payzen {
 }
 
 /// What a `V4/Payment` says of itself: the money that came, and each sum that went back.
-fn of_payment(payment: &Value) -> Result<(Option<What>, Vec<(String, u64)>), Unproved> {
+/// What happened, and what went back under which reference.
+type Told = (Option<What>, Vec<(String, u64)>);
+
+fn of_payment(payment: &Value) -> Result<Told, Unproved> {
     let none = Vec::new();
     let transactions = payment.pointer("/transactions").and_then(Value::as_array).unwrap_or(&none);
     let of_kind = |transaction: &&Value, kind: &str| {

@@ -281,7 +281,7 @@ pub(super) fn page_url(value: &serde_json::Value, pointer: &str) -> Result<Strin
 
 /// Bytes of hexadecimal text.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
-    if text.len() % 2 != 0 || text.len() > 128 {
+    if !text.len().is_multiple_of(2) || text.len() > 128 {
         return None;
     }
     let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());

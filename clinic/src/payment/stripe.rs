@@ -170,7 +170,7 @@ pub(super) fn is_signed(secret: &str, now: Timestamp, headers: &HeaderMap, body:
         header.split(',').take(20).filter_map(|part| part.trim().split_once('=')).collect();
     let Some((_, stamp)) = parts.iter().find(|(name, _)| *name == "t") else { return false };
     let at = stamp.parse().ok().and_then(|second| Timestamp::from_second(second).ok());
-    if !at.is_some_and(|at| now.duration_since(at).abs() <= TOLERANCE) {
+    if at.is_none_or(|at| now.duration_since(at).abs() > TOLERANCE) {
         return false;
     }
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
