@@ -99,8 +99,8 @@ fn compress(plain: &[u8]) -> Option<Bytes> {
 fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &HeaderMap) -> Response {
     let bare = path.strip_suffix('/').unwrap_or(path);
     let below =
-        |area: &&str| bare.strip_prefix(*area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let single = PAGES.contains(&bare) || AREAS.iter().any(|area| below(&area));
+        |area: &str| bare.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let single = PAGES.contains(&bare) || AREAS.into_iter().any(below);
     let Some(page) = pages.get(if single { "/index.html" } else { path }) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
