@@ -68,7 +68,7 @@ test-rust: test-build ## Rust tests only
 	cargo nextest run --locked --workspace --features chevet/emulators --no-fail-fast
 
 .PHONY: test-web
-test-web: web/node_modules/.package-lock.json ## tests of the pages' own code
+test-web: web ## tests of the pages' own code, and their weight
 	npm --prefix web test --silent
 
 .PHONY: test-outside

@@ -1,5 +1,4 @@
-// Weighs what a page loads before the first tap, compressed as the server compresses it. Runs after a build; without one
-// there is nothing to weigh.
+// Weighs what a page loads before the first tap, compressed as the server compresses it, in what `npm run build` made.
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,8 +24,8 @@ function needed(file, found = new Set()) {
 }
 
 if (!existsSync(join(dist, 'index.html'))) {
-  console.log('budget: no dist, nothing to weigh')
-  process.exit(0)
+  console.error('budget: no dist: run `npm run build` first')
+  process.exit(1)
 }
 const html = readFileSync(join(dist, 'index.html'), 'utf8')
 const first = [...html.matchAll(/assets\/([\w.-]+\.js)/g)].map(([, name]) => name)

@@ -6,15 +6,12 @@ import { siteOf, type Site } from './site'
 import { Boundary } from './ui/Boundary'
 import { showDisplay, useDisplay } from './ui/display'
 
-// A build may come without the professional's pages.
-const professional = import.meta.glob<{ default: ComponentType }>('./pro/ProApp.tsx')['./pro/ProApp.tsx']
-
 // Each way in brings only what it needs: a patient's phone never loads the professional's pages.
 const sites: Record<Site, ComponentType> = {
   patient: lazy(() => import('./patient/PatientApp')),
   test: lazy(() => import('./patient/TestPage')),
   join: lazy(() => import('./join/Visit')),
-  professional: professional === undefined ? lazy(() => import('./join/Visit')) : lazy(professional),
+  professional: lazy(() => import('./pro/ProApp')),
 }
 
 export function App() {

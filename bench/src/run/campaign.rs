@@ -23,6 +23,11 @@ pub async fn campaign(campaign: &Campaign<'_>) -> anyhow::Result<Vec<Record>> {
     let asked = |scenario: &Scenario, subject: &Subject| !scenario.without.contains(&subject.name);
     let each = |scenario| campaign.subjects.iter().filter(|subject| asked(scenario, subject)).count();
     let all = campaign.scenarios.iter().map(each).sum::<usize>() * campaign.rounds as usize;
+    for scenario in campaign.scenarios {
+        for subject in campaign.subjects.iter().filter(|subject| !asked(scenario, subject)) {
+            progress.say(&format!("{} / {}: left out, as the scenario says", scenario.name, subject.name));
+        }
+    }
     let mut records = Vec::new();
     for round in 0..campaign.rounds {
         for scenario in campaign.scenarios {

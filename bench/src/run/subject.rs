@@ -1,7 +1,7 @@
 //! What the command line calls a target.
 
 use crate::scenario::{Scenario, Shape};
-use crate::target::{Kind, ServerOptions};
+use crate::target::{Kind, NAMES, ServerOptions};
 
 /// A target with its options, and the name it has in reports.
 #[derive(Clone, Debug)]
@@ -10,8 +10,6 @@ pub struct Subject {
     pub kind: Kind,
     pub options: ServerOptions,
 }
-
-pub const NAMES: &str = "chevet, livekit, janus, janus-threads, floor, floor-gso";
 
 impl Subject {
     /// A comma-separated list. `--url` is where `livekit` is; without `livekit` in the list it is where `chevet` is, which

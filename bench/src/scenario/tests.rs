@@ -52,6 +52,10 @@ fn values_without_sense_are_refused_with_their_range() {
     let fps =
         "about = 'x'\n[meeting]\npeople = 3\n[tracks.video]\nkbit_per_second = 100\nframes_per_second = 0\n";
     assert!(refused(fps).contains("1 to 120"), "{}", refused(fps));
+    let stranger = refused(
+        "about = 'x'\nwithout = ['jitsi']\n[meeting]\npeople = 3\n[tracks.audio]\nkbit_per_second = 32\n",
+    );
+    assert!(stranger.contains("jitsi") && stranger.contains("janus-threads"), "{stranger}");
     let alone = "about = 'x'\n[meeting]\npeople = 1\n[tracks.audio]\nkbit_per_second = 32\n";
     assert!(refused(alone).contains("at least 2"), "{}", refused(alone));
     let silent = "about = 'x'\n[meeting]\npeople = 4\n";

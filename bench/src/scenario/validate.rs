@@ -3,8 +3,13 @@
 use anyhow::{bail, ensure};
 
 use super::{Scenario, Shape};
+use crate::target::NAMES;
 
 pub fn check(scenario: &Scenario) -> anyhow::Result<()> {
+    if let Some(unknown) = scenario.without.iter().find(|name| !NAMES.split(", ").any(|known| known == *name))
+    {
+        bail!("without: no target {unknown}: of {NAMES}");
+    }
     let tracks = &scenario.tracks;
     if let Some(video) = &tracks.video {
         ensure!((8..=50_000).contains(&video.kbit_per_second), "tracks.video.kbit_per_second: 8 to 50000");

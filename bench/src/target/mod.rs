@@ -29,6 +29,9 @@ use crate::generator::Generator;
 use crate::media::Pacing;
 use crate::signal;
 
+/// What may stand in `--target`.
+pub const NAMES: &str = "chevet, livekit, janus, janus-threads, floor, floor-gso";
+
 /// What is loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

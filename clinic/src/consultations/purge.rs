@@ -37,7 +37,7 @@ pub fn warn(
         let until = consultation.retention_until.unwrap_or(now);
         let days = until.duration_since(now).as_hours().saturating_add(12) / 24;
         let kind = messages::Kind::RetentionWarning {
-            link: format!("{}/consultations/{}", clinic.config().public_url, consultation.id),
+            link: format!("{}/mes-teleconsultations/{}", clinic.config().public_url, consultation.id),
             days: u32::try_from(days.max(1)).unwrap_or(1),
         };
         let letter = Letter {

@@ -193,7 +193,7 @@ impl Sender {
                     if !account.roles.contains(&Role::OrgAdmin) {
                         continue;
                     }
-                    let link = format!("{}/administration/portails", self.clinic.config().public_url);
+                    let link = format!("{}/admin", self.clinic.config().public_url);
                     tx.post(&Message {
                         destination: account.email.clone(),
                         locale: account.locale.clone(),

@@ -88,10 +88,10 @@ impl<H: House> Session<H> {
 
         let mut participants: Vec<proto::ParticipantInfo> = self
             .left
-            .drain(..)
+            .iter()
             .map(|gone| proto::ParticipantInfo {
-                sid: gone.sid,
-                identity: gone.identity,
+                sid: gone.sid.clone(),
+                identity: gone.identity.clone(),
                 state: proto::participant_info::State::Disconnected as i32,
                 ..proto::ParticipantInfo::default()
             })

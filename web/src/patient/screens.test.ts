@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { GuestView, LinkView, NextStep } from './api'
-import { screenOf, type Facts } from './screens'
+import { screenOf, START, type Facts } from './screens'
 
 const OPENS = Date.parse('2026-05-14T12:20:00Z')
 const CLOSES = Date.parse('2026-05-14T13:30:00Z')
@@ -31,15 +31,9 @@ const guest = (next: NextStep, more: Partial<GuestView> = {}): GuestView => ({
   ...more,
 })
 const facts = (more: Partial<Facts>): Facts => ({
-  gate: 'fine',
+  ...START,
   link,
   now: OPENS + 60_000,
-  guest: undefined,
-  inUse: false,
-  ended: undefined,
-  placed: false,
-  explained: false,
-  checked: false,
   ...more,
 })
 const show = (more: Partial<Facts>) => screenOf(facts(more))

@@ -21,6 +21,21 @@ export interface Facts {
   checked: boolean
 }
 
+/** All but the time, which passes by itself. */
+export type Given = Omit<Facts, 'now'>
+
+/** What is known of a link that nobody looked at yet. */
+export const START: Given = {
+  gate: 'fine',
+  link: 'loading',
+  guest: undefined,
+  inUse: false,
+  ended: undefined,
+  placed: false,
+  explained: false,
+  checked: false,
+}
+
 export type Screen =
   | 'loading'
   | 'unreachable'

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } fro
 import { useLanguage } from '../i18n/context'
 import { codeOf, GuestApi, Refused, type DeviceClass, type GuestView } from './api'
 import { thisGate } from './gate'
-import { screenOf, type Facts, type Screen } from './screens'
+import { screenOf, START, type Facts, type Given, type Screen } from './screens'
 import { forgetSeat, rememberedSeat, rememberSeat } from './seat'
 
 export interface Failure {
@@ -27,18 +27,6 @@ export interface Visit {
   leave: () => void
 }
 
-type Given = Omit<Facts, 'now'>
-const START: Given = {
-  gate: 'fine',
-  link: 'loading',
-  guest: undefined,
-  inUse: false,
-  ended: undefined,
-  placed: false,
-  explained: false,
-  checked: false,
-}
-
 /** One visit by one link: what is known, and what can be done. */
 export function useVisit(secret: string): Visit {
   const { language } = useLanguage()
@@ -56,10 +44,13 @@ export function useVisit(secret: string): Visit {
   useEffect(() => {
     api.speak(language)
   }, [api, language])
+  // Inside, nothing depends on the hour but the end of a lock: no phone draws a call anew each second.
+  const ticking = given.guest === undefined || given.guest.identity_locked_until !== undefined
   useEffect(() => {
+    if (!ticking) return undefined
     const timer = setInterval(() => setClock(Date.now()), 1000)
     return () => clearInterval(timer)
-  }, [])
+  }, [ticking])
 
   const change = useCallback((part: Partial<Given>) => setGiven((before) => ({ ...before, ...part })), [])
 

@@ -1,6 +1,6 @@
 import { useState, type SyntheticEvent } from 'react'
 import { auth, me as meApi } from '../api/clinic'
-import { ApiError, leaveFor } from '../api/client'
+import { leaveFor } from '../api/client'
 import { useAction } from '../api/useAction'
 import type { IdentityCheck } from '../api/types'
 import { Enrolment, RecoveryCodes } from '../auth/SecondFactor'
@@ -11,7 +11,7 @@ import { Card } from '../ui/Card'
 import { SelectField, TextField } from '../ui/Field'
 import { useToast } from '../ui/Toasts'
 import { Frame, useLogout } from './Frame'
-import { PresenceDialog } from './Presence'
+import { usePresentAction } from './Presence'
 import { dayTime, phoneAsTyped } from './format'
 import { ProblemNotice, useFieldError } from './parts'
 import { paths, rememberPlace } from './router'
@@ -96,20 +96,9 @@ function Security() {
   const [password, setPassword] = useState('')
   const [codes, setCodes] = useState<string[]>()
   const [enrolling, setEnrolling] = useState(false)
-  const [again, setAgain] = useState<() => void>()
-  const action = useAction()
+  const action = usePresentAction()
   const error = useFieldError(action.problem)
-  const doing = (work: () => Promise<unknown>): void => {
-    void action.run(async () => {
-      try {
-        await work()
-      } catch (failure) {
-        if (!(failure instanceof ApiError && failure.code === 'reauthentication-required')) throw failure
-        setAgain(() => () => doing(work))
-        return
-      }
-    })
-  }
+  const doing = (work: () => Promise<unknown>): void => void action.run(work)
   const attach = (way: 'psc' | 'cps'): void => doing(async () => {
     rememberPlace()
     await leaveFor(`/api/v1/auth/${way}/start?purpose=attach`)
@@ -154,10 +143,7 @@ function Security() {
           <Button kind="quiet" busy={action.busy} onClick={() => attach('cps')}>{t.attachCps}</Button>
         </div>
       </div>
-      {again !== undefined && <PresenceDialog onClose={() => setAgain(undefined)} onPresent={() => {
-        setAgain(undefined)
-        again()
-      }} />}
+      {action.question}
     </Card>
   )
 }

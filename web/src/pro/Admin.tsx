@@ -1,7 +1,6 @@
 import { useState, type SyntheticEvent } from 'react'
 import { admin, auth } from '../api/clinic'
 import { useAction, useLoad } from '../api/useAction'
-import { ApiError } from '../api/client'
 import type { ApiClient, PendingAccount } from '../api/types'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
@@ -13,7 +12,7 @@ import { Notice } from '../ui/Notice'
 import { Tabs } from '../ui/Tabs'
 import { useToast } from '../ui/Toasts'
 import { Frame } from './Frame'
-import { PresenceDialog } from './Presence'
+import { usePresentAction } from './Presence'
 import { blank, dayOf } from './format'
 import { CopyButton, ProblemNotice } from './parts'
 import { paths } from './router'
@@ -98,17 +97,10 @@ function Clients() {
   const [name, setName] = useState('')
   const [scopes, setScopes] = useState<readonly string[]>([])
   const [secret, setSecret] = useState<{ id: string; secret: string }>()
-  const [again, setAgain] = useState<() => void>()
-  const action = useAction()
+  const action = usePresentAction()
   const doing = (work: () => Promise<unknown>): void => {
     void action.run(async () => {
-      try {
-        await work()
-      } catch (failure) {
-        if (!(failure instanceof ApiError && failure.code === 'reauthentication-required')) throw failure
-        setAgain(() => () => doing(work))
-        return
-      }
+      await work()
       loaded.reload()
     })
   }
@@ -166,10 +158,7 @@ function Clients() {
           <CopyButton text={secret.secret} label={t.copyValue(t.clientSecret)} />
         </Dialog>
       )}
-      {again !== undefined && <PresenceDialog onClose={() => setAgain(undefined)} onPresent={() => {
-        setAgain(undefined)
-        again()
-      }} />}
+      {action.question}
     </div>
   )
 }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState, type SyntheticEvent } from 'react'
 import { form } from '../api/clinic'
-import { ApiError, type Versioned } from '../api/client'
+import type { ApiError, Versioned } from '../api/client'
 import { asApiError, useAction, useLoad } from '../api/useAction'
 import type { Act, Answer, FormBody, FormField } from '../api/types'
 import { useWords } from '../i18n/pro'
@@ -12,7 +12,7 @@ import { Spinner } from '../ui/Progress'
 import { useToast } from '../ui/Toasts'
 import { dayTime, timeOf } from './format'
 import { ProblemNotice, saveFile, useFieldError } from './parts'
-import { PresenceDialog } from './Presence'
+import { usePresentAction } from './Presence'
 
 /** How long after the last change the draft is saved, in milliseconds. */
 const SAVE_MS = 3000
@@ -43,9 +43,9 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
   const [saved, setSaved] = useState<'saved' | 'changed' | 'saving'>('saved')
   const [savedAt, setSavedAt] = useState(first.value.updated_at ?? undefined)
   const [problem, setProblem] = useState<ApiError>()
-  const [asking, setAsking] = useState<'validate' | 'presence'>()
+  const [asking, setAsking] = useState(false)
   const error = useFieldError(problem)
-  const validating = useAction()
+  const validating = usePresentAction()
   const previewing = useAction()
   const catalogue = useLoad('acts', form.acts)
   // What is to be saved, and the version that it follows; saves go one after the other.
@@ -97,16 +97,8 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
   const validate = (): void => {
     void validating.run(async () => {
       await save()
-      try {
-        await form.validate(id, draft.current.etag)
-      } catch (failure) {
-        if (failure instanceof ApiError && failure.code === 'reauthentication-required') {
-          setAsking('presence')
-          return
-        }
-        throw failure
-      }
-      setAsking(undefined)
+      await form.validate(id, draft.current.etag)
+      setAsking(false)
       tell(t.validated)
       onValidated()
     })
@@ -170,14 +162,14 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
             })}>
               {t.preview}
             </Button>
-            {mayValidate && <Button onClick={() => setAsking('validate')}>{t.validate}</Button>}
+            {mayValidate && <Button onClick={() => setAsking(true)}>{t.validate}</Button>}
           </div>
         </>
       )}
-      {asking === 'validate' && (
-        <Dialog title={t.validateTitle} onClose={() => setAsking(undefined)} actions={
+      {asking && validating.question === false && (
+        <Dialog title={t.validateTitle} onClose={() => setAsking(false)} actions={
           <>
-            <Button kind="quiet" onClick={() => setAsking(undefined)}>{t.cancel}</Button>
+            <Button kind="quiet" onClick={() => setAsking(false)}>{t.cancel}</Button>
             <Button busy={validating.busy} onClick={validate}>{t.validate}</Button>
           </>
         }>
@@ -185,10 +177,7 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
           <ProblemNotice problem={validating.problem} />
         </Dialog>
       )}
-      {asking === 'presence' && <PresenceDialog onClose={() => setAsking(undefined)} onPresent={() => {
-        setAsking('validate')
-        validate()
-      }} />}
+      {validating.question}
     </div>
   )
 }
@@ -226,19 +215,12 @@ export function Addendum({ id, onDone }: { id: string; onDone: () => void }) {
   const { t } = useWords()
   const tell = useToast()
   const [text, setText] = useState('')
-  const [presence, setPresence] = useState(false)
   const key = useRef({ text: '', key: '' })
-  const action = useAction()
+  const action = usePresentAction()
   const send = (): void => {
     if (key.current.text !== text) key.current = { text, key: crypto.randomUUID() }
     void action.run(async () => {
-      try {
-        await form.addendum(id, text.trim(), key.current.key)
-      } catch (failure) {
-        if (!(failure instanceof ApiError && failure.code === 'reauthentication-required')) throw failure
-        setPresence(true)
-        return
-      }
+      await form.addendum(id, text.trim(), key.current.key)
       setText('')
       tell(t.addendumDone)
       onDone()
@@ -256,10 +238,7 @@ export function Addendum({ id, onDone }: { id: string; onDone: () => void }) {
         <ProblemNotice problem={action.problem} />
         <Button type="submit" busy={action.busy}>{t.addendum}</Button>
       </form>
-      {presence && <PresenceDialog onClose={() => setPresence(false)} onPresent={() => {
-        setPresence(false)
-        send()
-      }} />}
+      {action.question}
     </details>
   )
 }

@@ -1,7 +1,7 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { auth } from '../api/clinic'
-import { leaveFor } from '../api/client'
-import { useAction } from '../api/useAction'
+import { ApiError, leaveFor } from '../api/client'
+import { useAction, type Action } from '../api/useAction'
 import { useSession } from '../auth/session'
 import { CodeField } from '../auth/SecondFactor'
 import { useWords } from '../i18n/pro'
@@ -10,6 +10,30 @@ import { Dialog } from '../ui/Dialog'
 import { SelectField, TextField } from '../ui/Field'
 import { ProblemNotice } from './parts'
 import { rememberPlace } from './router'
+
+/** An action whose work the server does only for somebody who just proved to be there: asks for that and does it again. */
+export function usePresentAction(): Action & { question: ReactNode } {
+  const action = useAction()
+  const [again, setAgain] = useState<() => void>()
+  const run = async (work: () => Promise<unknown>): Promise<boolean> => {
+    let asked = false
+    const ran = await action.run(async () => {
+      try {
+        await work()
+      } catch (failure) {
+        if (!(failure instanceof ApiError && failure.code === 'reauthentication-required')) throw failure
+        asked = true
+        setAgain(() => () => void run(work))
+      }
+    })
+    return ran && !asked
+  }
+  const question = again !== undefined && <PresenceDialog onClose={() => setAgain(undefined)} onPresent={() => {
+    setAgain(undefined)
+    again()
+  }} />
+  return { ...action, run, question }
+}
 
 /** Proves that the professional is there, by password, code or Pro Santé Connect. Good for ten minutes. */
 export function PresenceDialog({ onClose, onPresent }: { onClose: () => void; onPresent: () => void }) {

@@ -26,12 +26,18 @@ export function setDisplay(change: Partial<Display>): void {
   for (const listener of listeners) listener()
 }
 
-/** Puts the choice on the document, where the style sheet reads it. */
-export function showDisplay(display: Display, professional: boolean): void {
+/** Puts the choice on the document, where the style sheet reads it, until the answer is called. */
+export function showDisplay(display: Display, professional: boolean): () => void {
   const { dataset } = document.documentElement
-  dataset.theme = display.theme
   dataset.size = String(display.size)
   dataset.side = professional ? 'professional' : 'patient'
+  const device = matchMedia('(prefers-color-scheme: dark)')
+  const paint = (): void => {
+    dataset.theme = display.theme === 'auto' ? (device.matches ? 'dark' : 'light') : display.theme
+  }
+  paint()
+  device.addEventListener('change', paint)
+  return () => device.removeEventListener('change', paint)
 }
 
 /** What was stored, as far as it makes sense. */

@@ -46,6 +46,30 @@ fn reconnect_comes_first_and_brings_the_client_up_to_date() {
 }
 
 #[test]
+fn a_departure_that_a_dying_socket_may_have_swallowed_is_told_again_for_a_while() {
+    let table = Table { others: vec![other("PA_leaves")], ..Table::default() };
+    let mut bench = Bench::new(table, hello(Protocol::Single));
+    bench.ask(offer(1, capture::c1_1));
+    bench.connect();
+    let mut left = other("PA_leaves");
+    left.state = proto::participant_info::State::Disconnected as i32;
+    assert_eq!(bench.notice(Notice::Update(Arc::new([left]))).len(), 1, "told at once");
+    bench.session.house.others.clear();
+    let mut resume = || {
+        bench.session.on_socket_lost(bench.now);
+        bench.session.on_attached(bench.now, hello(Protocol::Single));
+        let messages = bench.notice(resumed(0));
+        let Message::Update(update) = &messages[1] else { panic!("update") };
+        let gone = update.participants.iter().any(|info| info.sid == "PA_leaves" && info.state == 3);
+        bench.now += DEPARTURES_KEPT;
+        bench.notice(Notice::Update(Arc::new([other("PA_other")])));
+        gone
+    };
+    assert!(resume(), "the client may not have heard of it");
+    assert!(!resume(), "and has heard of it by now");
+}
+
+#[test]
 fn a_silent_media_server_does_not_delay_the_resume_for_long() {
     let mut bench = Bench::new(Table::default(), hello(Protocol::Single));
     bench.ask(offer(1, capture::c1_1));
