@@ -93,7 +93,7 @@ async fn what_a_trial_server_writes_shows_up_at_dev_outbox_and_its_links_work() 
     let (status, answer) =
         server.post("/api/v1/registrations/confirm", &json!({ "token": token })).await.unwrap();
     assert_eq!(status, 200, "{answer}");
-    assert!(answer.contains("pending_approval"), "{answer}");
+    assert!(answer.contains("active"), "{answer}");
     let log = server.tail();
     for word in ["claire", token] {
         assert!(!log.contains(word), "{word} in {log}");
