@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { here } from './paths.js'
+import { here, out, slug } from './paths.js'
 
 const axe = readFileSync(join(here, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -16,6 +16,33 @@ export async function violations(page) {
   // Run by the debugger, which the page's own policy does not hold back.
   return page.evaluate(`${axe};axe.run(document, { runOnly: ${JSON.stringify(RULES)} }).then((result) =>
     result.violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 160))))`)
+}
+
+export const DESK = { locale: 'fr-FR', viewport: { width: 1280, height: 800 } }
+export const PHONE = { locale: 'fr-FR', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }
+
+/** Opens a page and keeps what it complains about; `complaints` are those that a policy or a bug would cause. */
+export async function open(t, browser, address, options = DESK) {
+  const page = await browser.newPage({ acceptDownloads: true, ...options })
+  const log = join(out, `${slug(t.name)}.page.log`)
+  const complaints = []
+  page.on('console', (message) => {
+    appendFileSync(log, `${message.type()} ${message.text()}\n`)
+    if (/Content.Security.Policy|Refused to/i.test(message.text())) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('response', async (response) => {
+    if (response.status() < 400) return
+    appendFileSync(log, `${response.status()} ${response.url()} ${await response.text().catch(() => '')}\n`)
+  })
+  const foreign = []
+  page.on('request', (request) => {
+    const url = new URL(request.url())
+    if (/^(https?|wss?):$/.test(url.protocol) && url.host !== new URL(address).host) foreign.push(request.url())
+  })
+  const response = await page.goto(address)
+  const why = () => `${complaints.join('\n')}\n--- ${log}\n${readFileSync(log, { flag: 'a+', encoding: 'utf8' }).split('\n').slice(-20).join('\n')}`
+  return { page, complaints, foreign, response, why }
 }
 
 /** Presses what a person would press on the join page. */

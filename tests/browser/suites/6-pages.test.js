@@ -1,36 +1,13 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { startChromium } from '../lib/browsers.js'
-import { enterCall, framesShown, joinLink, pressEnter, printedLinks, violations } from '../lib/pages.js'
-import { out, slug } from '../lib/paths.js'
+import { DESK as FRENCH, enterCall, framesShown, joinLink, open, PHONE, pressEnter, printedLinks, violations } from '../lib/pages.js'
+import { out } from '../lib/paths.js'
 import { startServer } from '../lib/server.js'
 import { until } from '../lib/wait.js'
-
-const FRENCH = { locale: 'fr-FR', viewport: { width: 1280, height: 800 } }
-const PHONE = { locale: 'fr-FR', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }
-
-/** Opens a page and keeps what it complains about; `complaints` are those that a policy or a bug would cause. */
-async function open(t, browser, address, options = FRENCH) {
-  const page = await browser.newPage({ acceptDownloads: true, ...options })
-  const log = join(out, `${slug(t.name)}.page.log`)
-  const complaints = []
-  page.on('console', (message) => {
-    appendFileSync(log, `${message.type()} ${message.text()}\n`)
-    if (/Content.Security.Policy|Refused to/i.test(message.text())) complaints.push(message.text())
-  })
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  const foreign = []
-  page.on('request', (request) => {
-    const url = new URL(request.url())
-    if (/^(https?|wss?):$/.test(url.protocol) && url.host !== new URL(address).host) foreign.push(request.url())
-  })
-  const response = await page.goto(address)
-  const why = () => `${complaints.join('\n')}\n--- ${log}\n${readFileSync(log, { flag: 'a+', encoding: 'utf8' }).split('\n').slice(-20).join('\n')}`
-  return { page, complaints, foreign, response, why }
-}
 
 test('Two people open the printed links, see each other, exchange a file with the buttons of the page, and leave', { timeout: 300_000 }, async (t) => {
   const server = await startServer(t, { flags: ['--demo'] })

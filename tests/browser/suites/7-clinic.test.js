@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { appendFileSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { startChromium } from '../lib/browsers.js'
-import { framesShown, violations } from '../lib/pages.js'
-import { out, slug } from '../lib/paths.js'
+import { DESK, framesShown, open, PHONE, violations } from '../lib/pages.js'
+import { out } from '../lib/paths.js'
 import { startServer } from '../lib/server.js'
 import { until } from '../lib/wait.js'
 
-const DESK = { locale: 'fr-FR', viewport: { width: 1280, height: 800 } }
-const PHONE = { locale: 'fr-FR', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }
 const PASSWORD = 'sept tortues grises au marché'
 
 /** RFC 6238 with its defaults, as an authenticator on a telephone. */
@@ -21,21 +19,6 @@ function oneTimeCode(secret) {
   counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)))
   const digest = createHmac('sha1', key).update(counter).digest()
   return String((digest.readUInt32BE(digest[19] & 15) & 0x7fffffff) % 1_000_000).padStart(6, '0')
-}
-
-/** A page that remembers what it complained about. */
-async function open(t, browser, address, options) {
-  const page = await browser.newPage(options)
-  const log = join(out, `${slug(t.name)}.page.log`)
-  const complaints = []
-  page.on('console', (message) => {
-    appendFileSync(log, `${message.type()} ${message.text()}\n`)
-    if (/Content.Security.Policy|Refused to/i.test(message.text())) complaints.push(message.text())
-  })
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  await page.goto(address)
-  const why = () => `${page.url()}\n${complaints.join('\n')}\n${readFileSync(log, { flag: 'a+', encoding: 'utf8' }).split('\n').slice(-20).join('\n')}`
-  return { page, complaints, why }
 }
 
 const press = (page, name) => page.getByRole('button', { name, exact: true }).click()
@@ -50,12 +33,11 @@ async function linkSent(server, kind, path) {
   }, { why: server.tail })
 }
 
-test('A professional registers, calls a patient by short message and lets the patient in: they see each other', { timeout: 300_000 }, async (t) => {
-  const server = await startServer(t)
-  const browser = await startChromium(t)
-  const { page: desk, complaints, why } = await open(t, browser, `${server.http}/inscription`, DESK)
+/** A professional who registers, confirms the address by mail, sets up the second factor and is at the list. */
+async function professional(t, server, browser) {
+  const opened = await open(t, browser, `${server.http}/inscription`, DESK)
+  const { page: desk } = opened
   desk.setDefaultTimeout(20_000)
-
   await desk.getByLabel('Prénom').fill('Jeanne')
   await desk.getByLabel('Nom d’exercice').fill('Martin')
   await desk.getByLabel('Profession', { exact: true }).selectOption('10')
@@ -78,49 +60,118 @@ test('A professional registers, calls a patient by short message and lets the pa
   await press(desk, 'Se connecter')
   await desk.getByRole('heading', { name: 'Protéger votre compte' }).waitFor()
   await press(desk, 'Commencer')
-  const secret = await desk.locator('.pro-secret').textContent()
-  await fill(desk, 'Code à 6 chiffres', oneTimeCode(secret))
+  await fill(desk, 'Code à 6 chiffres', oneTimeCode(await desk.locator('.pro-secret').textContent()))
   await press(desk, 'Confirmer')
   await press(desk, 'J’ai noté mes codes')
   await desk.getByRole('heading', { name: 'Mes Téléconsultations' }).waitFor()
   assert.deepEqual(await violations(desk), [])
+  return opened
+}
 
-  await press(desk, 'Appel immédiat')
-  await fill(desk, 'Mobile du patient', '06 12 34 56 78')
-  await press(desk, 'Envoyer le SMS')
-  const { page: phone, complaints: onPhone, why: phoneWhy } = await open(t, browser, await linkSent(server, 'sms', '/c'), PHONE)
+/** A patient's telephone, from the link to the waiting room. `identify` answers the question that is asked first. */
+async function patient(t, browser, link, identify = async () => undefined) {
+  const opened = await open(t, browser, link, PHONE)
+  const { page: phone } = opened
   phone.setDefaultTimeout(20_000)
   await phone.locator('[data-test=begin]').waitFor()
   assert.deepEqual(await violations(phone), [])
   await phone.click('[data-test=begin]')
+  await identify(phone)
   await phone.click('[data-test=accept]')
   await phone.click('[data-test=skip-place]')
-  // A browser that allows the camera already is not asked, and nothing is explained.
-  const allow = phone.locator('[data-test=allow]')
-  const checked = phone.locator('[data-test=checked]')
-  await allow.or(checked).first().waitFor()
-  if (await allow.isVisible()) await Promise.race([allow.click().catch(() => undefined), checked.waitFor()])
-  await checked.click()
+  await permitted(phone, '[data-test=checked]')
   await phone.locator('[data-test=patient-waiting]').waitFor()
   assert.deepEqual(await violations(phone), [])
+  return opened
+}
 
-  await press(desk, 'Entrer dans l’appel')
-  await desk.waitForURL(/mes-teleconsultations\/cs_/)
-  await press(desk, 'Entrer dans l’appel')
-  const enter = desk.locator('[data-test=enter]')
-  const permit = desk.locator('[data-test=allow]')
-  await enter.or(permit).first().waitFor()
-  if (await permit.isVisible()) await Promise.race([permit.click().catch(() => undefined), enter.waitFor()])
-  await enter.click()
-  await desk.getByRole('button', { name: /^Faire entrer/ }).click()
+/** Allows the devices where the page asks (a browser that knows the answer is not asked), then goes on. */
+async function permitted(page, onward) {
+  const allow = page.locator('[data-test=allow]')
+  const next = page.locator(onward)
+  await allow.or(next).first().waitFor()
+  if (await allow.isVisible()) await Promise.race([allow.click().catch(() => undefined), next.waitFor()])
+  await next.click()
+}
 
-  for (const [page, reason] of [[desk, why], [phone, phoneWhy]]) {
+/** From the page of the consultation into the call; lets the one who waits in; both see two moving pictures. */
+async function callTogether(desk, phone) {
+  await press(desk.page, 'Entrer dans l’appel')
+  await permitted(desk.page, '[data-test=enter]')
+  await desk.page.getByRole('button', { name: /^Faire entrer/ }).click()
+  for (const { page, why } of [desk, phone]) {
     await until('two pictures move', async () => {
       const frames = Object.values(await framesShown(page))
       return frames.length === 2 && frames.every((count) => count > 10)
-    }, { why: reason })
+    }, { why })
   }
-  assert.deepEqual(await violations(phone), [])
-  assert.deepEqual(complaints, [])
-  assert.deepEqual(onPhone, [])
+  assert.deepEqual(await violations(desk.page), [])
+  assert.deepEqual(await violations(phone.page), [])
+}
+
+/** The professional ends it for everybody, and the patient's telephone says so. */
+async function endForAll(desk, phone) {
+  await press(desk.page, 'Terminer pour tous')
+  await desk.page.getByRole('dialog').getByRole('button', { name: 'Terminer pour tous' }).click()
+  await phone.page.locator('[data-test=patient-end]').waitFor()
+  assert.deepEqual(await violations(phone.page), [])
+}
+
+test('A professional registers, calls a patient by short message and lets the patient in: they see each other until it ends', { timeout: 300_000 }, async (t) => {
+  const server = await startServer(t)
+  const browser = await startChromium(t)
+  const desk = await professional(t, server, browser)
+  await press(desk.page, 'Appel immédiat')
+  await fill(desk.page, 'Mobile du patient', '06 12 34 56 78')
+  await press(desk.page, 'Envoyer le SMS')
+  const phone = await patient(t, browser, await linkSent(server, 'sms', '/c'))
+  await press(desk.page, 'Entrer dans l’appel')
+  await desk.page.waitForURL(/mes-teleconsultations\/cs_/)
+  await callTogether(desk, phone)
+  await endForAll(desk, phone)
+  for (const { complaints } of [desk, phone]) assert.deepEqual(complaints, [])
+})
+
+test('An appointment by mail asks who comes, and ends with a validated form, a report and everything in one archive', { timeout: 300_000 }, async (t) => {
+  const server = await startServer(t)
+  const browser = await startChromium(t)
+  const desk = await professional(t, server, browser)
+  const { page } = desk
+  await press(page, 'Nouveau rendez-vous')
+  await page.getByLabel('Nom de naissance').fill('Lefèvre')
+  await page.getByLabel('Prénoms').fill('Anne')
+  await page.getByLabel('Date de naissance').fill('1941-03-02')
+  await page.getByLabel('Envoyer le lien').selectOption('email')
+  await page.getByLabel('E-mail').fill('anne@maison.example')
+  await page.getByLabel('Quand').selectOption('now')
+  assert.deepEqual(await violations(page), [])
+  await press(page, 'Créer et inviter')
+  const phone = await patient(t, browser, await linkSent(server, 'mails', '/c'), async (theirs) => {
+    const question = theirs.locator('[name=answer]')
+    const consent = theirs.locator('[data-test=accept]')
+    await question.or(consent).first().waitFor()
+    if (await consent.isVisible()) return
+    await question.fill('3 février 1941')
+    await theirs.click('[data-test=answer]')
+    await theirs.locator('.field-error').waitFor()
+    await question.fill('02/03/1941')
+    await theirs.click('[data-test=answer]')
+  })
+  await page.waitForURL(/mes-teleconsultations\/cs_/)
+  await callTogether(desk, phone)
+  await endForAll(desk, phone)
+
+  await page.getByRole('heading', { name: 'Téléconsultation : Anne Lefèvre' }).waitFor()
+  for (const field of await page.locator('fieldset textarea').all()) await field.fill('Toux depuis trois jours, apyrétique.')
+  assert.deepEqual(await violations(page), [])
+  await press(page, 'Valider le formulaire')
+  await page.getByRole('dialog').getByRole('button', { name: 'Valider le formulaire' }).click()
+  await page.getByText('Formulaire validé.').waitFor()
+  for (const [button, magic] of [[/Télécharger la version 1/, '%PDF-'], [/ZIP|Tout télécharger/, 'PK']]) {
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: button }).first().click()])
+    const saved = join(out, `clinic-${download.suggestedFilename()}`)
+    await download.saveAs(saved)
+    assert.equal(readFileSync(saved).subarray(0, magic.length).toString('latin1'), magic)
+  }
+  for (const { complaints } of [desk, phone]) assert.deepEqual(complaints, [])
 })

@@ -22,7 +22,7 @@ export function AfterCall({ consultation, onChanged }: { consultation: Consultat
       {consultation.retention_until !== undefined && consultation.retention_until !== null && dossier && <Notice>{t.retention(dayOf(consultation.retention_until, language))}</Notice>}
       {dossier && (
         <Card wide title={t.panelForm}>
-          <FormPanel id={id} mayValidate={consultation.allowed_transitions.includes('validate')} onValidated={onChanged} />
+          <FormPanel id={id} mayValidate={consultation.status === 'ended'} onValidated={onChanged} />
         </Card>
       )}
       {consultation.status === 'validated' && <Versions key={consultation.status} id={id} onChanged={onChanged} />}

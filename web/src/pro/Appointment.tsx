@@ -170,7 +170,6 @@ export function Appointment() {
       patient: patientInput(patient),
       contacts: contactsOf(way, to),
       participants: guests.map((guest) => guestInput(guest, to.locale)),
-      locale: to.locale,
       ...(now ? { now: true } : { slot }),
       ...(facility === '' ? {} : { facility_id: facility }),
     }

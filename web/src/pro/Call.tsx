@@ -11,6 +11,7 @@ import { JoinPage } from '../join/JoinPage'
 import { release, type Captured } from '../media/capture'
 import { Button } from '../ui/Button'
 import { EndDialog } from './ConsultationPage'
+import { whoOf } from './format'
 import { ProblemNotice } from './parts'
 
 interface CallProps {
@@ -74,7 +75,7 @@ export default function Call({ consultation, panel, onChanged, onLeft }: CallPro
       </>
     )
   }
-  const name = consultation.patient_name ?? consultation.phone ?? t.noName
+  const name = whoOf(consultation) ?? t.noName
   return (
     <div className="pro-call">
       <CallPage session={session} room={name} />

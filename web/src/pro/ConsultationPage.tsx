@@ -1,4 +1,4 @@
-import { lazy, Suspense, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react'
 import { consultations } from '../api/clinic'
 import { newKey } from '../api/client'
 import { eventsOf, useHints } from '../api/hints'
@@ -22,7 +22,7 @@ import { Frame } from './Frame'
 import { Invitations } from './Invitations'
 import { statusText, toneOf } from './List'
 import { People } from './People'
-import { birthDay, dayTime, timeOf } from './format'
+import { birthDay, dayTime, timeOf, whoOf } from './format'
 import { ProblemNotice, To, useFieldError } from './parts'
 import { go, paths } from './router'
 
@@ -32,6 +32,8 @@ const Call = lazy(() => import('./Call'))
 const LEFT: Record<EndReason, PlainText> = { left: 'leftCall', finished: 'endedCall', removed: 'removedCall', elsewhere: 'elsewhereCall', lost: 'lostCall' }
 /** Warned before the link closes, in milliseconds (WCAG 2.2.1 asks for two minutes at least). */
 const WARN_MS = 300_000
+/** How often it is looked whether the link closes soon, in milliseconds. */
+const LOOK_MS = 15_000
 
 export function ConsultationPage({ id }: { id: string }) {
   const { t } = useWords()
@@ -65,7 +67,7 @@ export function ConsultationPage({ id }: { id: string }) {
       </Suspense>
     )
   }
-  const name = consultation.patient_name ?? consultation.phone ?? t.noName
+  const name = whoOf(consultation) ?? t.noName
   return (
     <Frame title={t.consultationWith(name)} screen={id} at={paths.consultation(id)}>
       <ProblemNotice problem={loaded.problem} />
@@ -172,7 +174,11 @@ function About({ consultation, etag, onEnter, onChanged }: { consultation: Consu
 
 function ClosingSoon({ consultation }: { consultation: Consultation }) {
   const { t } = useWords()
-  const [now] = useState(() => Date.now())
+  const [now, setNow] = useState(() => Date.now())
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), LOOK_MS)
+    return () => clearInterval(timer)
+  }, [])
   const left = new Date(consultation.window.closes_at).getTime() - now
   return isLive(consultation) && left > 0 && left < WARN_MS ? <Notice kind="warn">{t.windowEnding}</Notice> : null
 }
@@ -262,7 +268,7 @@ function Panel({ consultation, inRoom, onChanged }: { consultation: Consultation
           {inRoom && consultation.capabilities.includes('upgrade_to_dossier') && <Upgrade id={consultation.id} onChanged={onChanged} />}
         </>
       ) : (
-        <FormPanel id={consultation.id} mayValidate={consultation.allowed_transitions.includes('validate')} onValidated={onChanged} />
+        <FormPanel id={consultation.id} mayValidate={consultation.status === 'ended'} onValidated={onChanged} />
       )}
     </Tabs>
   )

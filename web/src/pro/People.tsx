@@ -31,7 +31,7 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
   return (
     <div className="pro-stack">
       <ProblemNotice problem={action.problem} />
-      <h3>{t.waitingList}</h3>
+      <h2>{t.waitingList}</h2>
       {waiting.length === 0 && <p>{t.nobodyWaits}</p>}
       <ul className="pro-stack">
         {waiting.map((person) => (
@@ -47,7 +47,7 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
       </ul>
       {present.length > 0 && (
         <>
-          <h3>{t.present}</h3>
+          <h2>{t.present}</h2>
           <ul className="pro-stack">
             {present.map((person) => (
               <li key={person.id} className="pro-person">
@@ -63,7 +63,7 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
       )}
       {others.length > 0 && (
         <>
-          <h3>{t.others}</h3>
+          <h2>{t.others}</h2>
           <ul className="pro-stack">
             {others.map((person) => <li key={person.id} className="pro-person"><About person={person} /></li>)}
           </ul>

@@ -1,3 +1,4 @@
+import type { Consultation } from '../api/types'
 import type { Language } from '../i18n/language'
 
 const tag = (language: Language): string => (language === 'fr' ? 'fr-FR' : 'en-GB')
@@ -13,6 +14,12 @@ export const dayOf = (at: string, language: Language): string =>
 export function birthDay(date: string): string {
   const [year, month, day] = date.split('-')
   return [day, month, year].filter((part) => part !== undefined && part !== '00').join('/')
+}
+
+/** Whom a consultation is with: by the file, by the name that one may know, or by the number that was called. */
+export function whoOf({ patient, patient_name, phone }: Pick<Consultation, 'patient' | 'patient_name' | 'phone'>): string | undefined {
+  if (patient === undefined || patient === null) return patient_name ?? phone ?? undefined
+  return `${patient.first_names.join(' ')} ${patient.used_name ?? patient.birth_name}`
 }
 
 /** First names as somebody types them: by commas or spaces; a hyphen keeps a name together. */
