@@ -12,15 +12,18 @@ mod built_in {
     use chevet_clinic::accounts::psc::{Credentials, PscConfig};
     use chevet_clinic::crypto::Secret;
     use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
+    use chevet_clinic::payment::settings::EmulatorConfig;
     use chevet_config::Config;
     use chevet_emulators::Emulators;
     use chevet_emulators::cards::Cards;
+    use chevet_emulators::payment::Payments;
     use chevet_emulators::psc::{Client, Psc};
     use rand::distr::{Alphanumeric, SampleString};
 
     /// The emulators of a `--dev` run; none otherwise.
     pub struct Outside {
         emulators: Option<Emulators>,
+        payments: Option<Payments>,
         _psc: Option<Psc>,
     }
 
@@ -28,7 +31,7 @@ mod built_in {
         /// Starts them on loopback and lets the clinic use them for whatever the settings leave open.
         pub async fn start(config: &Config, clinic: &mut ClinicConfig) -> anyhow::Result<Outside> {
             if !config.dev {
-                return Ok(Outside { emulators: None, _psc: None });
+                return Ok(Outside { emulators: None, payments: None, _psc: None });
             }
             let emulators = Emulators::start().await.context("emulators")?;
             let smtp = emulators.smtp();
@@ -55,12 +58,14 @@ mod built_in {
             });
             let psc = psc(clinic).await?;
             cards(config, clinic)?;
-            Ok(Outside { emulators: Some(emulators), _psc: psc })
+            let payments = payments(clinic).await?;
+            Ok(Outside { emulators: Some(emulators), payments: Some(payments), _psc: psc })
         }
 
         /// Pages of the emulators.
         pub fn router(&self) -> Router {
-            self.emulators.as_ref().map_or_else(Router::new, Emulators::router)
+            let outbox = self.emulators.as_ref().map_or_else(Router::new, Emulators::router);
+            outbox.merge(self.payments.as_ref().map_or_else(Router::new, Payments::router))
         }
 
         /// Where to look at what was sent.
@@ -90,6 +95,17 @@ mod built_in {
             ca: None,
         });
         Ok(Some(psc))
+    }
+
+    /// Providers that take no money: one of its own, and one that speaks like each real one that is not configured.
+    async fn payments(clinic: &mut ClinicConfig) -> anyhow::Result<Payments> {
+        let payments = Payments::start().await.context("emulators")?;
+        let config = &mut clinic.payment;
+        config.stripe.get_or_insert_with(|| payments.url());
+        config.payzen.get_or_insert_with(|| payments.url());
+        let secret = Secret::new(payments.secret());
+        config.emulator = Some(EmulatorConfig { url: payments.url(), secret });
+        Ok(payments)
     }
 
     /// Test cards in `data_dir/cards`, and the listener that takes them, unless one is configured.

@@ -8,8 +8,10 @@ use anyhow::Context;
 use chevet_clinic::accounts::cps::CpsConfig;
 use chevet_clinic::accounts::psc::{Credentials, PscConfig};
 use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
+use chevet_clinic::payment::settings::PaymentConfig;
+use chevet_clinic::seal::{KeyFiles, SealConfig};
 use chevet_clinic::{Approval, ClinicConfig, ControlAccess, SmsQuota};
-use chevet_config::{Config, Cps, Credential, Mail, Psc, Secret, Sms, SmsGateway, Tls};
+use chevet_config::{Config, Cps, Credential, Mail, Payment, Psc, Secret, Sms, SmsGateway, Tls};
 use chevet_control::serve::{ListenConfig, Tls as ListenTls};
 use chevet_control::settings::{ControlConfig, Limits, RoomDefaults, WebhookConfig};
 use chevet_sfu_io::{CompanySettings, SfuConfig};
@@ -166,10 +168,20 @@ pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> anyhow::R
             per_professional: settings.sms.per_professional,
             per_number: settings.sms.per_number,
         },
+        seal: seal(&settings.seal),
+        payment: payment(&settings.payment),
         psc: psc(&settings.psc)?,
         cps: cps(&settings.cps),
         webhooks_to_private_networks: settings.webhooks_to_private_networks,
     })
+}
+
+fn seal(seal: &chevet_config::Seal) -> SealConfig {
+    let files = KeyFiles { key: (&seal.key_file).into(), chain: (&seal.chain_file).into() };
+    SealConfig {
+        key: Some(files).filter(|_| !seal.key_file.is_empty()),
+        tsa: Some(seal.tsa_url.clone()).filter(|url| !url.is_empty()),
+    }
 }
 
 fn credential(key: &str, credential: &Credential) -> anyhow::Result<chevet_clinic::crypto::Secret> {
@@ -270,6 +282,15 @@ fn sms(sms: &Sms) -> anyhow::Result<Option<SmsConfig>> {
         sender: sms.sender.clone(),
         receipts_secret: credential("clinic.sms.receipts_secret", &sms.receipts_secret)?,
     }))
+}
+
+fn payment(payment: &Payment) -> PaymentConfig {
+    let base = |on: bool, url: &str| on.then(|| url.trim_end_matches('/').to_owned());
+    PaymentConfig {
+        stripe: base(payment.stripe, &payment.stripe_url),
+        payzen: base(payment.payzen, &payment.payzen_url),
+        emulator: None,
+    }
 }
 
 /// Timers of rooms count whole seconds; half a second is not silently none.

@@ -33,8 +33,10 @@ pub mod limits;
 pub mod messages;
 pub mod model;
 pub mod outbox;
+pub mod payment;
 pub mod pdf;
 pub mod report;
+pub mod seal;
 pub mod settings;
 pub mod store;
 #[cfg(test)]
@@ -66,6 +68,8 @@ pub enum StartError {
     Cps(#[from] accounts::cps::StartError),
     #[error(transparent)]
     Mail(#[from] messages::MailConfigError),
+    #[error(transparent)]
+    Seal(#[from] seal::SealKeyError),
 }
 
 /// The clinic. Clones are handles.
@@ -87,6 +91,7 @@ struct Inner {
     psc: Option<accounts::psc::Provider>,
     cps: Option<accounts::cps::Listening>,
     live: Live,
+    sealer: seal::Sealer,
     control: control::ControlClient,
     stopping: watch::Sender<bool>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
@@ -143,6 +148,7 @@ impl Clinic {
         let lookup = LookupKey::new(&key);
         let scheduler = Scheduler::new(store.clone(), clock.clone());
         let outbox = Outbox::new(store.clone(), clock.clone(), scheduler.clone());
+        let sealer = seal::Sealer::open(&config.seal, &config.data_dir, &config.organisation, &clock)?;
         let card_host = match &config.cps {
             Some(cps) => Some(accounts::cps::open(cps, &clock).await?),
             None => None,
@@ -159,6 +165,7 @@ impl Clinic {
             outbox,
             traffic: Traffic::default(),
             live: Live::default(),
+            sealer,
             control: control::ControlClient::new(config.control.clone()),
             stopping: watch::Sender::new(false),
             tasks: Mutex::default(),
@@ -167,6 +174,7 @@ impl Clinic {
         let clinic = Clinic { inner: Arc::new(inner) };
         janitor::install(&clinic).await.map_err(OpenError::from)?;
         hooks::install(&clinic);
+        payment::install(&clinic);
         if let Some(host) = card_host {
             clinic.spawn(host.run(clinic.clone(), clinic.stopping()));
         }
@@ -264,6 +272,11 @@ impl Clinic {
     /// Tells open pages what changed.
     pub fn live(&self) -> &Live {
         &self.inner.live
+    }
+
+    /// Seals documents.
+    pub fn sealer(&self) -> &seal::Sealer {
+        &self.inner.sealer
     }
 
     pub(crate) fn csrf_key(&self) -> &Key {

@@ -6,11 +6,13 @@ use crate::accounts::cps::CpsConfig;
 use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
 use crate::messages::settings::{MailConfig, SmsConfig};
+use crate::payment::settings::PaymentConfig;
+use crate::seal::SealConfig;
 
 /// Settings of the clinic; `config/chevet.toml` explains them.
 #[derive(Clone, Debug)]
 pub struct ClinicConfig {
-    /// Holds `clinic.key` and the folder `clinic`.
+    /// Holds `clinic.key`, `seal.pem` and the folder `clinic`.
     pub data_dir: PathBuf,
     /// What people type in front of every path, without a slash at the end.
     pub public_url: String,
@@ -35,6 +37,10 @@ pub struct ClinicConfig {
     pub sms: Option<SmsConfig>,
     /// Short messages that a day allows.
     pub sms_quota: SmsQuota,
+    /// The seal of reports.
+    pub seal: SealConfig,
+    /// Providers for online payment.
+    pub payment: PaymentConfig,
 }
 
 /// Short messages in 24 hours. Both above zero.
@@ -90,6 +96,8 @@ impl Default for ClinicConfig {
             mail: None,
             sms: None,
             sms_quota: SmsQuota::default(),
+            seal: SealConfig::default(),
+            payment: PaymentConfig::default(),
         }
     }
 }

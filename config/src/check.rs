@@ -102,7 +102,18 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
             refuse("clinic.organisation", "is empty", "a name");
         }
         check_messages(config, &mut refuse);
+        check_payment(config, &mut refuse);
         check_logins(config, &mut refuse);
+        let seal = &config.clinic.seal;
+        if seal.key_file.is_empty() != seal.chain_file.is_empty() {
+            refuse("clinic.seal.key_file", "and chain_file belong together", "both or none");
+        }
+        if !seal.tsa_url.is_empty()
+            && !seal.tsa_url.starts_with("https://")
+            && !seal.tsa_url.starts_with("http://")
+        {
+            refuse("clinic.seal.tsa_url", "is no address", "an http:// or https:// address");
+        }
         if config.limits.connections == 0 {
             refuse("limits.connections", "would let nobody in", "1 or more");
         }
@@ -191,6 +202,20 @@ fn check_messages(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
             "or per_professional would allow none",
             "1 or more; gateway = \"off\" sends none",
         );
+    }
+}
+
+fn check_payment(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
+    let payment = &config.clinic.payment;
+    let providers = [
+        ("stripe_url", payment.stripe, &payment.stripe_url),
+        ("payzen_url", payment.payzen, &payment.payzen_url),
+    ];
+    for (key, on, url) in providers {
+        let local = url.starts_with("http://127.0.0.1") || url.starts_with("http://localhost");
+        if on && !url.starts_with("https://") && !local {
+            refuse(&format!("clinic.payment.{key}"), "would send keys readable", "an address with https://");
+        }
     }
 }
 

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use logins::{Cps, Psc};
-pub use messages::{Credential, Mail, MailTls, Sms, SmsGateway};
+pub use messages::{Credential, Mail, MailTls, Payment, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
 pub use read::{Loaded, Origin, Sources};
 pub use show::effective;
@@ -155,7 +155,9 @@ pub struct Clinic {
     pub webhooks_to_private_networks: bool,
     pub mail: Mail,
     pub sms: Sms,
+    pub payment: Payment,
     pub psc: Psc,
+    pub seal: Seal,
     pub cps: Cps,
 }
 
@@ -165,6 +167,17 @@ pub enum Approval {
     Auto,
     Manual,
     Psc,
+}
+
+/// The seal of reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seal {
+    /// PKCS#8 as PEM; empty: a key of one's own in the data directory.
+    pub key_file: String,
+    /// The certificate of the key, then whoever issued it, as PEM.
+    pub chain_file: String,
+    /// A time stamp service (RFC 3161); empty: no time stamps.
+    pub tsa_url: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,7 +287,9 @@ impl Default for Clinic {
             webhooks_to_private_networks: false,
             mail: Mail::default(),
             sms: Sms::default(),
+            payment: Payment::default(),
             psc: Psc::default(),
+            seal: Seal::default(),
             cps: Cps::default(),
         }
     }
@@ -377,6 +392,18 @@ impl Config {
         visit.setting("header", &mut sms.header);
         visit.setting("per_professional", &mut sms.per_professional);
         visit.setting("per_number", &mut sms.per_number);
+
+        let seal = &mut clinic.seal;
+        visit.section("clinic.seal");
+        visit.setting("key_file", &mut seal.key_file);
+        visit.setting("chain_file", &mut seal.chain_file);
+        visit.setting("tsa_url", &mut seal.tsa_url);
+        let payment = &mut clinic.payment;
+        visit.section("clinic.payment");
+        visit.setting("stripe", &mut payment.stripe);
+        visit.setting("stripe_url", &mut payment.stripe_url);
+        visit.setting("payzen", &mut payment.payzen);
+        visit.setting("payzen_url", &mut payment.payzen_url);
 
         let psc = &mut clinic.psc;
         visit.section("clinic.psc");

@@ -1,4 +1,4 @@
-//! How mails and short messages leave: `[clinic.mail]` and `[clinic.sms]`.
+//! The services that the clinic uses: `[clinic.mail]`, `[clinic.sms]` and `[clinic.payment]`.
 
 use std::path::PathBuf;
 
@@ -127,6 +127,27 @@ impl Default for Sms {
             header: "Authorization: Bearer {secret}".to_owned(),
             per_professional: 200,
             per_number: 20,
+        }
+    }
+}
+
+/// Providers of online payment. Whose money it is is set up in the administration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payment {
+    pub stripe: bool,
+    pub stripe_url: String,
+    /// PayZen, or another house of Lyra.
+    pub payzen: bool,
+    pub payzen_url: String,
+}
+
+impl Default for Payment {
+    fn default() -> Payment {
+        Payment {
+            stripe: false,
+            stripe_url: "https://api.stripe.com".to_owned(),
+            payzen: false,
+            payzen_url: "https://api.payzen.eu".to_owned(),
         }
     }
 }

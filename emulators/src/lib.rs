@@ -1,17 +1,19 @@
 //! The world outside of a clinic, in one process and on loopback only: a mail relay that keeps what it takes, gateways for
 //! short messages that answer by a script and send delivery receipts, and a page that shows both; a provider that speaks like
-//! Pro Santé Connect, and an authority that issues cards.
+//! Pro Santé Connect, an authority that issues cards, and providers that take no money.
 //!
 //! For `serve --dev` and for tests. Nothing here reaches another machine, and nothing of it is part of a release.
 
 pub mod cards;
 mod page;
+pub mod payment;
 pub mod psc;
 mod receipts;
 mod script;
 mod sms;
 mod smtp;
 mod state;
+pub mod tsa;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -18,6 +18,7 @@ use crate::http::session::{self, Cookie};
 use crate::http::{Code, HalfSignedIn, Json, Peer, Problem, SignedIn};
 use crate::ids::AccountId;
 use crate::limits::{self, Exceeded, Rate};
+use crate::messages::{self, Channel, Kind, Letter};
 use crate::model::people::email_key;
 use crate::model::{Account, AccountStatus, LoginMethod, Role, Session, Subject};
 use crate::outbox::Post;
@@ -155,16 +156,49 @@ async fn fail(clinic: &Clinic, now: Timestamp, hash: &LookupHash, peer: Peer) ->
     clinic
         .store()
         .write(|tx| {
-            let id = find(tx, hash)?.map(|account| account.id.to_string());
+            let account = find(tx, hash)?;
+            let id = account.as_ref().map(|account| account.id.to_string());
             let kind = if id.is_some() { ActorKind::Account } else { ActorKind::Anonymous };
             let event = |action| Event::new(now, action).by(kind, id.clone()).from_address(peer.0);
             tx.audit(&event(Audited::AuthLoginFail).with(Outcome::Failed, "credentials"))?;
             if limits::left(tx, now, "login", hash, TRIES)? == 0 {
                 tx.audit(&event(Audited::AuthLockout).with(Outcome::Denied, "too-many-tries"))?;
+                if let Some(account) = account.filter(|account| account.status == AccountStatus::Active) {
+                    locked(clinic, tx, now, &account, hash)?;
+                }
             }
-            Ok(())
+            Ok::<_, StoreError>(())
         })
-        .await
+        .await?;
+    clinic.outbox().wake();
+    Ok(())
+}
+
+/// Mails the owner of an account that somebody tries passwords: once an hour, however long they try.
+fn locked(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    account: &Account,
+    hash: &LookupHash,
+) -> Result<(), StoreError> {
+    if limits::take(tx, now, "locked-mail", hash, Rate::per_hour(1))?.is_err() {
+        return Ok(());
+    }
+    let letter = Letter {
+        kind: Kind::AccountLocked {
+            until: now.saturating_add(TRIES.window / 5).unwrap_or(now),
+            zone: account.time_zone.clone(),
+        },
+        channel: Channel::Email,
+        to: account.email.clone(),
+        locale: account.locale.clone(),
+        about: account.id.to_string(),
+        data_key: None,
+        professional: None,
+        expires_at: None,
+    };
+    messages::post(clinic, tx, &letter).map(|_| ())
 }
 
 /// The session of the cookie, with what is left to do.

@@ -298,6 +298,7 @@ async fn after_five_wrong_passwords_an_address_waits_whether_it_is_known_or_not(
         assert_eq!((status, &body["code"]), (StatusCode::TOO_MANY_REQUESTS, &json!("quota-exceeded")));
     }
     assert!(world.actions().contains(&"auth.lockout"));
+    world.mail(EMAIL, "account-locked").await;
     world.clinic.clock().advance(SignedDuration::from_mins(15));
     assert_eq!(world.password(&mut Browser::default(), EMAIL, PASSWORD).await.0, StatusCode::OK);
     // A right password gives the tries back.

@@ -202,7 +202,7 @@ pub fn sheet(dossier: &Dossier, with_nir: bool) -> Sheet {
             "payment_ref",
             "Référence",
             "Reference",
-            paid.provider_ref.clone().unwrap_or_default(),
+            paid.transaction.clone().or(paid.provider_ref.clone()).unwrap_or_default(),
         ));
     }
     groups.push(Group { id: "payment", label: pick("6. Règlement", "6. Payment"), lines: payment });

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::guard::{PARTICIPANTS_MAX, Read, consultation_for};
 use super::input::{ContactInput, GuestInput, PatientInput, Recipient, Slot, SlotInput, full_name, number};
 use super::view::{self, ConsultationBody};
-use super::{What, letters, note, patients, step, timers};
+use super::{What, letters, note, patients, portals, step, timers};
 use crate::Clinic;
 use crate::audit::Action as Audited;
 use crate::crypto::{LookupHash, Purpose, Secret, fill_random};
@@ -439,7 +439,9 @@ pub fn finish(
 ) -> Result<(), StoreError> {
     timers::set(tx, now, consultation)?;
     note(tx, now, actor, &consultation.owner, Audited::ConsultationCreated, &consultation.id)?;
+    portals::tell(tx, now, consultation, "consultation.created")?;
     if consultation.status == Status::Open {
+        portals::tell(tx, now, consultation, "consultation.opened")?;
         note(tx, now, actor, &consultation.owner, Audited::ConsultationOpened, &consultation.id)?;
     }
     Ok(())

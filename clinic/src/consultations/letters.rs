@@ -7,7 +7,9 @@ use crate::Clinic;
 use crate::crypto::{Purpose, Secret};
 use crate::http::session;
 use crate::messages::{self, Appointment, Channel, Kind as Text, Letter, Posted};
-use crate::model::{Consultation, Invitation, InvitationChannel, InvitationStatus, Kind, Professional};
+use crate::model::{
+    Consultation, Invitation, InvitationChannel, InvitationStatus, Kind, Professional, RecipientKind,
+};
 use crate::outbox::Post;
 use crate::store::{StoreError, Tx, Versioned};
 
@@ -196,6 +198,38 @@ pub fn revoke(
     }
     session::end_all(tx, &invitation.participant)?;
     tx.update(invitation).map(|_| ())
+}
+
+/// Writes to the patient that there is something to pay, with a link: for whoever left already.
+pub fn payment_requested(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    consultation: &Consultation,
+    amount_cents: u32,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    for mut invitation in tx.all::<Invitation>("consultation", consultation.id.as_str())? {
+        let Some(channel) = way(invitation.channel).filter(|_| !invitation.destination.is_empty()) else {
+            continue;
+        };
+        if invitation.recipient != RecipientKind::Patient || invitation.revoked_at.is_some() {
+            continue;
+        }
+        let link = messages::link(clinic, &fresh_secret(clinic, &mut invitation));
+        let letter = Letter {
+            kind: Text::PaymentRequested { link, amount_cents },
+            channel,
+            to: invitation.destination.clone(),
+            locale: invitation.locale.clone(),
+            about: consultation.id.to_string(),
+            data_key: Some(consultation.data_key()),
+            professional: Some(consultation.owner.clone()),
+            expires_at: Some(expires_at),
+        };
+        messages::post(clinic, tx, &letter)?;
+        tx.update(&mut invitation)?;
+    }
+    Ok(())
 }
 
 /// Room for a link after its window: what is sent then may still be read.

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::guard::Read;
 use super::guest::{self, GuestBody};
 use super::letters::{display_name, readable_until};
-use super::{What, note, room};
+use super::{What, note, portals, room};
 use crate::Clinic;
 use crate::audit::{Action as Audited, Event, Outcome};
 use crate::crypto::Purpose;
@@ -288,6 +288,7 @@ pub(super) async fn enter(
                 invitation.opened_at = Some(now);
                 invitation.status = InvitationStatus::Opened;
                 tx.update(&mut invitation)?;
+                portals::tell_of_invitation(tx, now, &invitation, "invitation.opened")?;
                 let actor =
                     Actor::Guest { participant: seat.id.clone(), consultation: consultation.id.clone() };
                 note(tx, now, &actor, &consultation.owner, Audited::InvitationOpened, &invitation.id)?;

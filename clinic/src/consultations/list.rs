@@ -12,12 +12,16 @@ use super::create::owner_for;
 use super::guard::{Read, consultation_for};
 use super::view::{self, ConsultationBody, ConsultationItem};
 use crate::Clinic;
+use crate::crypto::Purpose;
 use crate::http::authorize::Resource;
 use crate::http::problem::ProblemBody;
-use crate::http::{Action, Caller, PageBody, PageQuery, Problem, authorize, etag};
+use crate::http::{Action, Actor, Caller, PageBody, PageQuery, Problem, authorize, etag};
 use crate::ids::AccountId;
 use crate::model::{Consultation, Participant, Shelf};
 use crate::store::{Cursor, IndexKey, Page, Query, StoreError, Versioned};
+
+/// Two texts of 200 bytes, and the line between them.
+const REFERENCE_BYTES_MAX: usize = 401;
 
 /// Which consultations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
@@ -48,6 +52,8 @@ pub struct ListQuery {
     #[serde(default)]
     #[param(value_type = Option<String>)]
     pub professional_id: Option<AccountId>,
+    /// `system|value`, as the portal named the consultation when it made it: that one or none, and nothing else counts.
+    pub external_ref: Option<String>,
     /// Items on the page, 1 to 200; 50 unless given.
     pub limit: Option<usize>,
     /// `next` of the page before.
@@ -108,6 +114,23 @@ fn page(
     Ok(read.page(&bounds.apply(wanted)?)?)
 }
 
+/// What a portal made under this name of its own: one or none. Names of other portals lead nowhere.
+fn by_reference(clinic: &Clinic, actor: &Actor, reference: &str) -> Result<Vec<ConsultationItem>, Problem> {
+    let Actor::Client { id, .. } = actor else {
+        return Err(Problem::field("/external_ref", "portals-only"));
+    };
+    if !reference.contains('|') || reference.len() > REFERENCE_BYTES_MAX {
+        return Err(Problem::field("/external_ref", "invalid"));
+    }
+    let hash = clinic.lookup().hash(Purpose::ExternalRef, reference);
+    let key = IndexKey::new().text(id.as_str()).hash(&hash);
+    let Some(found) = clinic.store().find::<Consultation>("external", key)? else { return Ok(Vec::new()) };
+    let now = clinic.clock().now();
+    let access = consultation_for(clinic.store(), now, actor, found.id.as_str(), Action::SeeConsultation)?;
+    let identity = access.may(Action::SeeIdentity);
+    Ok(vec![view::item(clinic.store(), &access.consultation, identity)?])
+}
+
 /// "My consultations".
 #[utoipa::path(get, path = "/api/v1/consultations", tag = "consultations",
     params(ListQuery, ("view" = Option<View>, Query, description = "`agenda` unless given")),
@@ -125,6 +148,9 @@ pub(super) async fn list(
     let UrlQuery(query) = query?;
     let now = clinic.clock().now();
     let actor = caller.actor(now);
+    if let Some(reference) = &query.external_ref {
+        return Ok(axum::Json(PageBody::new(by_reference(&clinic, &actor, reference)?, None)));
+    }
     let owner = owner_for(&clinic, &caller, query.professional_id.as_ref(), Action::SeeConsultation)?;
     let zone = match &caller {
         Caller::Account(signed_in) => signed_in.account.time_zone.clone(),

@@ -9,6 +9,7 @@
 //! | `patients`, `facilities`, `invitations`, `letters` | what belongs to them |
 //! | `room`, `stream` | waiting room and live hints, for professionals |
 //! | `links`, `guest`, `consent` | the way of a guest, `/p/v1` |
+//! | `portals` | what webhooks tell of it |
 //! | `incidents`, `purge` | for the report; the end of what is kept |
 
 mod change;
@@ -26,6 +27,7 @@ mod list;
 pub mod live;
 mod note;
 mod patients;
+pub(crate) mod portals;
 mod presence;
 mod purge;
 mod room;
@@ -40,9 +42,9 @@ use axum::routing::{get, patch, post, put};
 use utoipa::OpenApi;
 
 pub use guard::{Access, Read, consultation_for};
-pub use letters::display_name;
+pub use letters::{display_name, payment_requested};
 pub use live::{Live, What};
-pub use note::note;
+pub use note::{event, note};
 pub use step::{Given, save, step};
 
 use crate::Clinic;
@@ -183,6 +185,8 @@ pub(crate) async fn install(clinic: &Clinic) -> Result<(), StoreError> {
             // Behind, a light comes on a little later: with the next look at the page.
             let Ok(about) = about else { continue };
             let Ok(id) = about.parse::<InvitationId>() else { continue };
+            // Portals are told of it in the same transaction.
+            clinic.outbox().wake();
             let store = clinic.store();
             if let Ok(Some(invitation)) = store.get::<Invitation>(&id)
                 && let Ok(Some(consultation)) = store.get::<Consultation>(&invitation.consultation)
@@ -195,4 +199,4 @@ pub(crate) async fn install(clinic: &Clinic) -> Result<(), StoreError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

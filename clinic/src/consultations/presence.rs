@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::guard::Read;
 use super::step::{Given, save, step};
-use super::{What, incidents};
+use super::{What, incidents, portals};
 use crate::Clinic;
 use crate::clock::{Job, Schedule};
 use crate::control::{Here, RoomEvent};
@@ -137,6 +137,7 @@ fn apply(
                 consultation.professional_came = true;
             }
             audit(tx, now, consultation, crate::audit::Action::ParticipantJoined, &id)?;
+            portals::tell_of_participant(tx, now, consultation, &participant, "participant.joined")?;
         }
         RoomEvent::Left { connection, .. } => {
             if participant.connection.as_ref() != Some(connection) {
@@ -149,6 +150,7 @@ fn apply(
             }
             participant.left_at.push(now);
             audit(tx, now, consultation, crate::audit::Action::ParticipantLeft, &id)?;
+            portals::tell_of_participant(tx, now, consultation, &participant, "participant.left")?;
         }
         RoomEvent::Published { track, .. } => {
             if participant.cameras.contains(track) {

@@ -3,6 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use super::guard::Read;
+use super::portals;
 use super::step::save;
 use crate::Clinic;
 use crate::crypto::secret::hex;
@@ -52,6 +53,7 @@ pub fn warn(
         };
         messages::post(clinic, tx, &letter)?;
     }
+    portals::tell(tx, now, consultation, "retention.warning")?;
     consultation.warnings_sent = consultation.warnings_sent.saturating_add(1);
     save(tx, now, consultation)
 }

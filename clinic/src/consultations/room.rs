@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::guard::{Access, consultation_for};
 use super::step::{Given, save, step};
 use super::view::{self, ParticipantBody};
-use super::{What, consent, note, presence, rooms, timers};
+use super::{What, consent, note, portals, presence, rooms, timers};
 use crate::Clinic;
 use crate::audit::Action as Audited;
 use crate::clock::{Job, Schedule};
@@ -296,6 +296,7 @@ pub fn leave(
     let now = clinic.clock().now();
     if seat.connection.take().is_some() {
         seat.left_at.push(now);
+        portals::tell_of_participant(tx, now, consultation, &seat, "participant.left")?;
     }
     seat.cameras.clear();
     seat.state = state;
@@ -410,6 +411,7 @@ pub(super) async fn wait(
             Ok::<_, Problem>((access.consultation.value, seat.value.id))
         })
         .await?;
+    clinic.outbox().wake();
     answer(&clinic, &actor, &consultation, seat.as_str())
 }
 
@@ -434,6 +436,9 @@ pub fn enter_waiting(
     seat.state = ParticipantState::Waiting;
     seat.waiting_since = Some(now);
     tx.update(seat)?;
+    if seat.role.is_patient_side() {
+        portals::tell_of_participant(tx, now, consultation, seat, "patient.waiting")?;
+    }
     Ok(note(tx, now, actor, &consultation.owner, Audited::ParticipantWaiting, &seat.id)?)
 }
 

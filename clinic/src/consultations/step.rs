@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::guard::Read;
 use super::note::event;
-use super::{incidents, letters, purge, timers};
+use super::{incidents, letters, portals, purge, timers};
 use crate::Clinic;
 use crate::audit::Action as Audited;
 use crate::clock::{Job, Schedule};
@@ -75,6 +75,7 @@ pub fn step(
     let moment = moment(now, consultation, &participants, given);
     let next = transition(consultation.kind, consultation.status, trigger, &moment)
         .map_err(|refused| refusal(refused, consultation, &moment))?;
+    let told = portals::event_of(trigger, consultation.status, next.status);
     if next.status != consultation.status {
         consultation.status = next.status;
         consultation.status_since = now;
@@ -100,6 +101,10 @@ pub fn step(
         tx.audit(&event(now, actor, &consultation.owner, action, &consultation.id))?;
     }
     save(tx, now, consultation)?;
+    // After the effects: of a purged consultation a portal learns the id and no name of its own any more.
+    if let Some(event) = told {
+        portals::tell(tx, now, consultation, event)?;
+    }
     Ok(next)
 }
 

@@ -93,6 +93,11 @@ pub enum Action {
     ReadDocument,
     PlaceSignature,
     RequestPayment,
+    /// What was asked for and what came of it.
+    SeePayments,
+    /// Take back, let try again, ask the provider.
+    FollowPayment,
+    RefundPayment,
     Pay,
     /// Draft of the form.
     FillForm,
@@ -110,7 +115,7 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Action; 30] = [
+    pub const ALL: [Action; 33] = [
         Action::Create,
         Action::SeeConsultation,
         Action::SeeIdentity,
@@ -132,6 +137,9 @@ impl Action {
         Action::ReadDocument,
         Action::PlaceSignature,
         Action::RequestPayment,
+        Action::SeePayments,
+        Action::FollowPayment,
+        Action::RefundPayment,
         Action::Pay,
         Action::FillForm,
         Action::Validate,
@@ -259,6 +267,9 @@ fn rule(action: Action, standing: Standing) -> Rule {
         }
         Action::PlaceSignature => [Reauth, Own, No, No, No, No, No, No, No],
         Action::RequestPayment => [Yes, No, No, AfterEnd, No, No, No, No, Scoped(S::PaymentsWrite)],
+        Action::SeePayments => [Yes, No, No, Yes, No, No, No, No, Scoped(S::PaymentsWrite)],
+        Action::FollowPayment => [Yes, No, No, AfterEnd, No, No, No, No, Scoped(S::PaymentsWrite)],
+        Action::RefundPayment => [Yes, No, No, No, No, No, No, No, Scoped(S::PaymentsWrite)],
         Action::Pay => [No, No, No, No, Yes, Yes, No, No, No],
         Action::FillForm => [Yes, No, No, No, No, No, No, No, No],
         Action::Validate => [Reauth, No, No, No, No, No, No, No, No],
@@ -417,7 +428,15 @@ fn possible(action: Action, facts: &Facts) -> Result<(), Denied> {
     if facts.status == Status::Purged && !matches!(action, Action::SeeConsultation | Action::ReadAudit) {
         return Err(Denied::Purged);
     }
-    if matches!(action, Action::ReadDocument | Action::Pay) && facts.kind == Kind::Immediate {
+    let needs_dossier = matches!(
+        action,
+        Action::ReadDocument
+            | Action::Pay
+            | Action::SeePayments
+            | Action::FollowPayment
+            | Action::RefundPayment
+    );
+    if needs_dossier && facts.kind == Kind::Immediate {
         return Err(Denied::Capability(Missing::ImmediateConsultation));
     }
     match action.capability() {

@@ -44,8 +44,10 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(hooks::router())
         .merge(consultations::router())
         .merge(messages::router())
+        .merge(crate::payment::router())
         .merge(crate::form::router())
         .merge(crate::report::router())
+        .merge(crate::seal::router())
         .merge(crate::export::router())
         .merge(crate::fhir::facade::router())
         .route("/api/v1/{*rest}", any(nothing))
@@ -81,6 +83,8 @@ struct StatusBody {
     email: bool,
     /// Short messages are sent.
     sms: bool,
+    /// Providers for online payment that can be set up.
+    payment: Vec<crate::model::Provider>,
 }
 
 /// What works here: adapters without configuration are told, not hidden.
@@ -92,6 +96,7 @@ async fn status(State(clinic): State<Clinic>) -> axum::Json<StatusBody> {
         now: clinic.clock().now(),
         email: clinic.outbox().can_send(crate::outbox::Channel::Email),
         sms: clinic.outbox().can_send(crate::outbox::Channel::Sms),
+        payment: clinic.config().payment.providers(),
     })
 }
 

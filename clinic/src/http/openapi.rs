@@ -55,7 +55,9 @@ pub fn openapi() -> String {
         crate::form::Api::openapi(),
         crate::hooks::Api::openapi(),
         crate::messages::Api::openapi(),
+        crate::payment::Api::openapi(),
         crate::report::Api::openapi(),
+        crate::seal::Api::openapi(),
     ];
     for part in parts.into_iter().chain(crate::accounts::descriptions()) {
         all.merge(part);

@@ -2,6 +2,7 @@
 
 use crate::audit::{Action, Event, Outcome};
 use crate::clock::Clock;
+use crate::consultations::portals;
 use crate::ids::InvitationId;
 use crate::model::{Invitation, InvitationStatus};
 use crate::outbox::{Channel, Message, Status, Watch};
@@ -43,7 +44,11 @@ impl Watch for Lights {
             return Ok(());
         }
         tx.update(&mut invitation)?;
-        let event = |action| Event::new(self.clock.now(), action).on(&id);
+        let now = self.clock.now();
+        if let Some(event) = told(status).filter(|_| told(before.status) != told(status)) {
+            portals::tell_of_invitation(tx, now, &invitation, event)?;
+        }
+        let event = |action| Event::new(now, action).on(&id);
         match status {
             InvitationStatus::Sent => tx.audit(&event(Action::InvitationSent)),
             InvitationStatus::Delivered => tx.audit(&event(Action::InvitationDelivered)),
@@ -53,6 +58,18 @@ impl Watch for Lights {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The event for portals of a light that comes on.
+fn told(status: InvitationStatus) -> Option<&'static str> {
+    match status {
+        InvitationStatus::Sent => Some("invitation.sent"),
+        InvitationStatus::Delivered => Some("invitation.delivered"),
+        InvitationStatus::Failed | InvitationStatus::Bounced | InvitationStatus::Suppressed => {
+            Some("invitation.failed")
+        }
+        _ => None,
     }
 }
 

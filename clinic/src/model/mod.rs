@@ -6,6 +6,7 @@ pub mod entities;
 pub mod identifier;
 pub mod machine;
 pub mod nir;
+pub mod payment;
 pub mod people;
 pub mod phone;
 pub mod retention;

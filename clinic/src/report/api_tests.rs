@@ -186,7 +186,9 @@ async fn validating_wants_a_whole_form_of_the_version_shown_and_a_fresh_proof_of
 async fn a_validated_form_makes_a_report_and_never_changes_again() {
     let world = World::start().await;
     let report = world.validated().await;
-    assert_eq!((&report["version"], &report["seal"]), (&json!(1), &Value::Null));
+    assert_eq!((&report["version"], &report["seal"]["time_stamp"]), (&json!(1), &Value::Null));
+    assert_eq!(report["seal"]["algorithm"], "ecdsa-p256-sha256");
+    assert_eq!(report["seal"]["certificate"], world.clinic.sealer().fingerprint());
     let consultation = world.consultation();
     assert_eq!(consultation.status, Status::Validated);
     assert!(consultation.retention_until.is_some() && consultation.validated_at.is_some());
@@ -199,6 +201,8 @@ async fn a_validated_form_makes_a_report_and_never_changes_again() {
     use sha2::Digest;
     let hash = crate::crypto::secret::hex(&sha2::Sha256::digest(&pdf));
     assert_eq!(report["sha256"], json!(hash));
+    let found = crate::seal::check(&pdf);
+    assert!(matches!(found.as_slice(), [seal] if seal.intact && seal.whole));
 }
 
 #[tokio::test]
@@ -217,6 +221,8 @@ async fn an_addendum_makes_another_version_and_keeps_the_first() {
     let (_, old) = world.get("/api/v1/consultations/{id}/report?version=1").await;
     let (_, new) = world.get("/api/v1/consultations/{id}/report").await;
     assert_ne!(old, new);
+    assert!(crate::seal::check(&new).iter().all(|seal| seal.intact && seal.whole));
+    assert!(second["seal"].is_object());
     assert_eq!(first["bytes"], json!(old.len()));
     assert_eq!(world.get("/api/v1/consultations/{id}/report?version=3").await.0, StatusCode::NOT_FOUND);
 }

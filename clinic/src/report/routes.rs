@@ -16,6 +16,7 @@ use super::gather::{gather, latest, stored_pdf, versions};
 use super::page::{Draft, report};
 use crate::Clinic;
 use crate::audit::Action as Audited;
+use crate::consultations::portals;
 use crate::consultations::step::moment;
 use crate::consultations::{Access, Given, Read, What, consultation_for, note, step};
 use crate::crypto::DataKeyId;
@@ -29,6 +30,7 @@ use crate::ids::{BlobId, ReportId};
 use crate::model::machine::{allowed, transition};
 use crate::model::{Consultation, GeneratedBy, Report, Seal, Trigger};
 use crate::pdf::PdfError;
+use crate::seal::SealError;
 use crate::store::{Sealing, Tx, Versioned};
 
 const ADDENDUM_CHARS_MAX: usize = 10_000;
@@ -53,7 +55,7 @@ pub struct ReportBody {
     version: u32,
     bytes: u64,
     sha256: String,
-    /// Absent when the report carries no cryptographic seal.
+    /// Absent of reports that were made before there were seals.
     seal: Option<Seal>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -70,14 +72,6 @@ fn body(report: &Report) -> ReportBody {
     }
 }
 
-/// A finished PDF, and what it was sealed with if it was.
-pub type Sealed = (Vec<u8>, Option<Seal>);
-
-/// Without a certificate reports carry no seal, and say none.
-fn unsealed(pdf: Vec<u8>) -> Result<Sealed, Problem> {
-    Ok((pdf, None))
-}
-
 impl From<PdfError> for Problem {
     fn from(error: PdfError) -> Problem {
         tracing::error!(%error, "a PDF could not be made");
@@ -85,18 +79,22 @@ impl From<PdfError> for Problem {
     }
 }
 
-/// Draws the report off the threads that answer requests, has it sealed and keeps its bytes. The record is the caller's to
-/// write; [`discard`] when that fails.
-async fn make(
-    clinic: &Clinic,
-    dossier: Dossier,
-    seal: impl FnOnce(Vec<u8>) -> Result<Sealed, Problem> + Send + 'static,
-) -> Result<Report, Problem> {
+impl From<SealError> for Problem {
+    fn from(error: SealError) -> Problem {
+        tracing::error!(%error, "a report could not be sealed");
+        Problem::new(Code::Internal)
+    }
+}
+
+/// Draws the report off the threads that answer requests, seals it and keeps its bytes. The record is the caller's to write;
+/// [`discard`] when that fails.
+async fn make(clinic: &Clinic, dossier: Dossier) -> Result<Report, Problem> {
     let now = clinic.clock().now();
     let key = dossier.consultation.data_key();
     let (consultation, version) = (dossier.consultation.id.clone(), dossier.version);
-    let drawn = tokio::task::spawn_blocking(move || seal(report(&dossier, Draft::Final)?));
-    let (pdf, seal) = drawn.await.map_err(|_| Problem::new(Code::Internal))??;
+    let drawn = tokio::task::spawn_blocking(move || report(&dossier, Draft::Final));
+    let pdf = drawn.await.map_err(|_| Problem::new(Code::Internal))??;
+    let (pdf, seal) = clinic.sealer().seal(pdf, now).await?;
     let record = Report {
         id: ReportId::new(now),
         consultation,
@@ -104,7 +102,7 @@ async fn make(
         pdf: BlobId::new(now),
         bytes: u64::try_from(pdf.len()).unwrap_or(u64::MAX),
         sha256: hex(&Sha256::digest(&pdf)),
-        seal,
+        seal: Some(seal),
         generated_by: GeneratedBy::Server,
         created_at: now,
         addendum_of: None,
@@ -177,7 +175,7 @@ async fn validate(
     }
     dossier.consultation.validated_at = Some(now);
     dossier.form = Some(validated.value.clone());
-    let report = make(&clinic, dossier, unsealed).await?;
+    let report = make(&clinic, dossier).await?;
     let kept = store
         .write(|tx| {
             let mut access = consultation_for(tx, now, &actor, &id, Action::Validate)?;
@@ -204,7 +202,8 @@ fn keep(
     tx.insert(report)?;
     let given = given(&access.actor);
     step(clinic, tx, &access.actor, &mut access.consultation, trigger, &given)?;
-    for event in [event, Audited::ReportGenerated] {
+    portals::tell(tx, now, &access.consultation, "report.ready")?;
+    for event in [event, Audited::ReportGenerated, Audited::SignatureSealed] {
         note(tx, now, &access.actor, &access.consultation.owner, event, &access.consultation.id)?;
     }
     Ok(())
@@ -278,7 +277,7 @@ async fn addendum(
     };
     let mut dossier = gather(store, &access, now, added.version)?;
     dossier.addenda.push(added.clone());
-    let mut report = make(&clinic, dossier, unsealed).await?;
+    let mut report = make(&clinic, dossier).await?;
     report.addendum_of = Some(before.id);
     let answer = Answer {
         status: 201,

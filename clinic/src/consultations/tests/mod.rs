@@ -6,6 +6,7 @@ mod fake;
 mod hidden;
 mod immediate;
 mod links;
+mod portals;
 mod real;
 mod time;
 
@@ -32,10 +33,10 @@ use crate::store::IndexKey;
 use crate::testing::{TestClinic, account};
 use fake::FakeControl;
 
-pub(super) const PHONE: &str = "06 12 34 56 78";
+pub(crate) const PHONE: &str = "06 12 34 56 78";
 
 #[derive(Default)]
-pub(super) struct Mailbox(Mutex<Vec<Message>>);
+pub(crate) struct Mailbox(Mutex<Vec<Message>>);
 
 #[async_trait]
 impl Deliver for Mailbox {
@@ -47,19 +48,19 @@ impl Deliver for Mailbox {
 
 /// A browser, or a portal.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Browser {
+pub(crate) struct Browser {
     pub cookie: Option<String>,
     pub csrf: Option<String>,
     pub bearer: Option<String>,
 }
 
-pub(super) struct World {
+pub(crate) struct World {
     pub clinic: TestClinic,
     pub control: Arc<FakeControl>,
     pub mailbox: Arc<Mailbox>,
 }
 
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub status: StatusCode,
     pub body: Value,
     pub etag: String,
@@ -67,8 +68,16 @@ pub(super) struct Answer {
 
 impl World {
     pub async fn new() -> World {
+        World::with(|_| ()).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut crate::ClinicConfig)) -> World {
         let (control, access) = FakeControl::start().await;
-        let clinic = TestClinic::with(|config| config.control = access).await;
+        let clinic = TestClinic::with(|config| {
+            config.control = access;
+            change(config);
+        })
+        .await;
         let mailbox = Arc::new(Mailbox::default());
         clinic.outbox().send_by(Channel::Email, mailbox.clone());
         clinic.outbox().send_by(Channel::Sms, mailbox.clone());
@@ -337,7 +346,7 @@ impl World {
 }
 
 /// What the guide's example asks for.
-pub(super) fn dossier() -> Value {
+pub(crate) fn dossier() -> Value {
     json!({
         "kind": "dossier",
         "patient": { "birth_name": "MARTIN", "first_names": ["Jeanne"], "birth_date": "1941-03-02", "sex": "F" },
@@ -347,7 +356,7 @@ pub(super) fn dossier() -> Value {
 }
 
 /// The scheduler and the outbox work beside the test: waits for what they do.
-pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     for _ in 0..1000 {
         if holds() {
             return;
@@ -358,7 +367,7 @@ pub(super) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Of a portal that may do everything for everybody.
-pub(super) async fn portal(world: &World, scopes: &[crate::model::Scope]) -> Browser {
+pub(crate) async fn portal(world: &World, scopes: &[crate::model::Scope]) -> Browser {
     let secret = Secret::session();
     let now = world.clinic.clock().now();
     let client = crate::model::ApiClient {

@@ -10,7 +10,7 @@ fn now() -> Timestamp {
 /// The matrix as it was written down, in the order of [`Standing`]: `x` yes, `.` no, `c` admitted in the call, `d` the same
 /// if delegated, `a` admitted or in the access after it, `v` the same if visible, `o` own document with a proof of presence,
 /// `r` with a proof of presence, `e` after the end, `s` by scope.
-const MATRIX: [(Action, &str); 30] = [
+const MATRIX: [(Action, &str); 33] = [
     (Action::Create, "x..x....s"),
     (Action::SeeConsultation, "xxxxxx.xs"),
     (Action::SeeIdentity, "xccxx...s"),
@@ -32,6 +32,9 @@ const MATRIX: [(Action, &str); 30] = [
     (Action::ReadDocument, "xvv.vv..s"),
     (Action::PlaceSignature, "ro......."),
     (Action::RequestPayment, "x..e....s"),
+    (Action::SeePayments, "x..x....s"),
+    (Action::FollowPayment, "x..e....s"),
+    (Action::RefundPayment, "x.......s"),
     (Action::Pay, "....xx..."),
     (Action::FillForm, "x........"),
     (Action::Validate, "r........"),
@@ -234,6 +237,9 @@ fn an_immediate_consultation_refuses_everything_that_needs_a_file_to_everybody()
         Action::ReadDocument,
         Action::PlaceSignature,
         Action::RequestPayment,
+        Action::SeePayments,
+        Action::FollowPayment,
+        Action::RefundPayment,
         Action::Pay,
         Action::FillForm,
         Action::Validate,

@@ -5,9 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::words;
 use crate::crypto::{DataKeyId, LookupHash};
-use crate::ids::{
-    AccountId, ApiClientId, ConsultationId, DocumentId, PaymentAccountId, PaymentId, WebhookId,
-};
+use crate::ids::{AccountId, ApiClientId, ConsultationId, PaymentAccountId, PaymentId, WebhookId};
 use crate::store::{IndexKey, Indexes, Record, Sealing};
 
 words! {
@@ -64,7 +62,7 @@ pub struct PaymentAccount {
     pub id: PaymentAccountId,
     pub professional: AccountId,
     pub provider: Provider,
-    /// The provider's keys, as its adapter wants them.
+    /// The provider's keys, as its adapter wants them. They never leave the server.
     #[serde(default)]
     pub credentials: serde_json::Value,
     pub status: PaymentAccountStatus,
@@ -88,6 +86,7 @@ impl Record for PaymentAccount {
 
     fn index(&self, indexes: &mut Indexes) {
         indexes.unique("professional", IndexKey::new().text(self.professional.as_str()));
+        indexes.add("requested", IndexKey::new().time(self.requested_at));
     }
 }
 
@@ -96,15 +95,19 @@ impl Record for PaymentAccount {
 pub struct PaymentRequest {
     pub id: PaymentId,
     pub consultation: ConsultationId,
+    /// Whose account the money goes to.
+    #[serde(default)]
+    pub account: Option<PaymentAccountId>,
     pub amount_cents: u32,
     /// `EUR`.
     pub currency: String,
-    pub label: String,
     pub provider: Provider,
+    /// The provider's name for the order of the last try.
     #[serde(default)]
     pub provider_ref: Option<String>,
+    /// The provider's name for the money that came.
     #[serde(default)]
-    pub provider_ref_hash: Option<LookupHash>,
+    pub transaction: Option<String>,
     pub state: PaymentState,
     pub requested_at: Timestamp,
     #[serde(default)]
@@ -112,8 +115,33 @@ pub struct PaymentRequest {
     #[serde(default)]
     pub refunded_cents: u32,
     #[serde(default)]
-    pub receipt: Option<DocumentId>,
+    pub refunds: Vec<PaymentRefund>,
+    /// A refund that was asked of the provider and whose outcome is not known yet.
+    #[serde(default)]
+    pub refunding: Option<Refunding>,
+    /// Tries so far: each has an order of its own at the provider.
+    #[serde(default)]
+    pub attempt: u32,
+    /// A stable word.
+    #[serde(default)]
+    pub failure: Option<String>,
     pub expires_at: Timestamp,
+}
+
+/// Money that went back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentRefund {
+    /// The provider's name for it: told twice, it counts once.
+    pub reference: String,
+    pub amount_cents: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refunding {
+    pub amount_cents: u32,
+    /// What had gone back before.
+    pub before_cents: u32,
+    pub at: Timestamp,
 }
 
 impl Record for PaymentRequest {
@@ -129,18 +157,23 @@ impl Record for PaymentRequest {
 
     fn index(&self, indexes: &mut Indexes) {
         indexes.add("consultation", IndexKey::new().text(self.consultation.as_str()).time(self.requested_at));
-        if let Some(hash) = &self.provider_ref_hash {
-            indexes.unique("provider_ref", IndexKey::new().hash(hash));
-        }
     }
 }
 
-/// Where the patient pays: a secret of the consultation, apart from what is kept for accounting.
+/// What the patient's side sees of a payment and where it is paid: a secret of the consultation, apart from what is kept
+/// for accounting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PaymentPage {
     pub payment: PaymentId,
     pub consultation: ConsultationId,
+    /// In the professional's words; it never goes to the provider.
+    #[serde(default)]
+    pub label: String,
+    /// Of the provider. Empty until it is opened for the first time, and after it lapsed.
     pub url: String,
+    /// When the provider closes it.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
 }
 
 impl Record for PaymentPage {

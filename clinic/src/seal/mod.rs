@@ -1,0 +1,121 @@
+//! The seal of documents: a PAdES signature of the installation over a PDF, with a time stamp where a service for it is
+//! configured. It shows that nothing was changed since; it is no person's signature, and no qualified one.
+
+mod cms;
+mod der;
+mod key;
+mod pades;
+mod routes;
+mod tsa;
+mod update;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+pub use key::{KeyFiles, SealKey, SealKeyError};
+pub use pades::{Found, check};
+pub use routes::{Api, router};
+pub use update::Unfit;
+
+use crate::client::HttpClient;
+use crate::clock::Clock;
+use crate::model::Seal;
+
+/// Room for a signature without its certificates, in bytes.
+const SIGNATURE_ROOM: usize = 2048;
+/// Room for a time stamp with the certificates of its service, in bytes.
+const STAMP_ROOM: usize = 16 * 1024;
+/// For the whole exchange with the time stamp service: a professional waits for the report.
+const STAMP_TIME: Duration = Duration::from_secs(5);
+
+/// How documents are sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SealConfig {
+    /// `None`: a key and a certificate of the installation's own.
+    pub key: Option<KeyFiles>,
+    /// Address of a time stamp service (RFC 3161).
+    pub tsa: Option<String>,
+}
+
+/// Why a PDF was not sealed.
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    #[error(transparent)]
+    Unfit(#[from] Unfit),
+    #[error("the key did not sign")]
+    Key,
+    #[error("the signature did not fit")]
+    Room,
+}
+
+/// Seals. Clones share the key.
+#[derive(Clone, Debug)]
+pub struct Sealer {
+    key: Arc<SealKey>,
+    name: String,
+    tsa: Option<(HttpClient, String)>,
+}
+
+impl Sealer {
+    /// `organisation`: in whose name is sealed.
+    pub fn open(
+        config: &SealConfig,
+        data_dir: &Path,
+        organisation: &str,
+        clock: &Clock,
+    ) -> Result<Sealer, SealKeyError> {
+        let key = SealKey::open(config.key.as_ref(), data_dir, organisation, clock)?;
+        let tsa = config.tsa.clone().map(|url| (HttpClient::new(STAMP_TIME), url));
+        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa })
+    }
+
+    /// SHA-256 of the certificate, hexadecimal.
+    pub fn fingerprint(&self) -> &str {
+        self.key.fingerprint()
+    }
+
+    /// The PDF with a seal behind it, and what to note of the seal. Without an answer of the time stamp service it has no
+    /// time stamp, and the note says none. Signed and encrypted PDFs are refused.
+    pub async fn seal(&self, pdf: Vec<u8>, at: Timestamp) -> Result<(Vec<u8>, Seal), SealError> {
+        let certificates: usize = self.key.chain().iter().map(Vec::len).sum();
+        let stamp_room = if self.tsa.is_some() { STAMP_ROOM } else { 0 };
+        let room = SIGNATURE_ROOM.saturating_add(certificates).saturating_add(stamp_room);
+        let (name, key) = (self.name.clone(), self.key.clone());
+        let prepared = tokio::task::spawn_blocking(move || {
+            let prepared = pades::prepare(&pdf, &name, at, room)?;
+            let signed = cms::sign(&key, &prepared.digest).ok_or(SealError::Key)?;
+            Ok::<_, SealError>((prepared, signed))
+        });
+        // Readers of PDFs are large: one that panics ends its task, not the server.
+        let (prepared, signed) = prepared.await.map_err(|_| SealError::Unfit(Unfit::Unreadable))??;
+        let stamp = match &self.tsa {
+            None => None,
+            Some((client, url)) => match tsa::ask(client, url, &signed.signature).await {
+                Ok(stamp) if stamp.token.len() <= STAMP_ROOM => Some(stamp),
+                Ok(_) => {
+                    tracing::warn!("sealed without a time stamp: the service's answer is too long");
+                    None
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "sealed without a time stamp");
+                    None
+                }
+            },
+        };
+        let token = stamp.as_ref().map(|stamp| stamp.token.as_slice());
+        let signature = cms::finish(&self.key, &signed, token).ok_or(SealError::Key)?;
+        let sealed = prepared.fill(&signature).ok_or(SealError::Room)?;
+        let seal = Seal {
+            algorithm: self.key.algorithm_name().to_owned(),
+            certificate: self.key.fingerprint().to_owned(),
+            time_stamp: stamp.map(|stamp| stamp.at),
+        };
+        Ok((sealed, seal))
+    }
+}
+
+#[cfg(test)]
+mod tests;
