@@ -11,6 +11,7 @@ mod built_in {
     use chevet_clinic::accounts::cps::CpsConfig;
     use chevet_clinic::accounts::psc::{Credentials, PscConfig};
     use chevet_clinic::crypto::Secret;
+    use chevet_clinic::documents::ClamdAddress;
     use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
     use chevet_clinic::payment::settings::EmulatorConfig;
     use chevet_config::Config;
@@ -56,6 +57,7 @@ mod built_in {
                 sender: "Chevet".to_owned(),
                 receipts_secret: Secret::new(secret),
             });
+            clinic.documents.clamd.get_or_insert_with(|| ClamdAddress::Tcp(emulators.clamd().to_string()));
             let psc = psc(clinic).await?;
             cards(config, clinic)?;
             let payments = payments(clinic).await?;

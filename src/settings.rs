@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use chevet_clinic::accounts::cps::CpsConfig;
 use chevet_clinic::accounts::psc::{Credentials, PscConfig};
+use chevet_clinic::documents::{ClamdAddress, DocumentsConfig};
 use chevet_clinic::messages::settings::{GatewayConfig, MailConfig, MailTls, SmsConfig};
 use chevet_clinic::payment::settings::PaymentConfig;
 use chevet_clinic::seal::{KeyFiles, SealConfig};
@@ -170,6 +171,7 @@ pub fn clinic(config: &Config, public_url: String, inside: &Inside) -> anyhow::R
         },
         seal: seal(&settings.seal),
         payment: payment(&settings.payment),
+        documents: documents(&settings.documents),
         psc: psc(&settings.psc)?,
         cps: cps(&settings.cps),
         webhooks_to_private_networks: settings.webhooks_to_private_networks,
@@ -181,6 +183,21 @@ fn seal(seal: &chevet_config::Seal) -> SealConfig {
     SealConfig {
         key: Some(files).filter(|_| !seal.key_file.is_empty()),
         tsa: Some(seal.tsa_url.clone()).filter(|url| !url.is_empty()),
+    }
+}
+
+fn documents(documents: &chevet_config::Documents) -> DocumentsConfig {
+    let clamd = match documents.clamd.as_str() {
+        "" => None,
+        path if path.starts_with('/') => Some(ClamdAddress::Unix(path.into())),
+        address => Some(ClamdAddress::Tcp(address.to_owned())),
+    };
+    DocumentsConfig {
+        file_bytes_max: u64::from(documents.file_kb) << 10,
+        files_max: documents.files,
+        total_bytes_max: u64::from(documents.total_kb) << 10,
+        clamd,
+        scan_required: documents.scan_required,
     }
 }
 

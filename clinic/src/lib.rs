@@ -20,6 +20,7 @@ pub mod clock;
 pub mod consultations;
 pub mod control;
 pub mod crypto;
+pub mod documents;
 pub mod export;
 pub mod fetch;
 pub mod fhir;
@@ -180,6 +181,7 @@ impl Clinic {
         }
         consultations::install(&clinic).await.map_err(OpenError::from)?;
         messages::install(&clinic)?;
+        documents::install(&clinic);
         clinic.spawn(clinic.scheduler().clone().run(clinic.stopping()));
         clinic.spawn(backup::serve(
             clinic.store().clone(),

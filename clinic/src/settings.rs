@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::accounts::cps::CpsConfig;
 use crate::accounts::psc::PscConfig;
 use crate::crypto::Secret;
+use crate::documents::DocumentsConfig;
 use crate::messages::settings::{MailConfig, SmsConfig};
 use crate::payment::settings::PaymentConfig;
 use crate::seal::SealConfig;
@@ -41,6 +42,8 @@ pub struct ClinicConfig {
     pub seal: SealConfig,
     /// Providers for online payment.
     pub payment: PaymentConfig,
+    /// Files that are handed over.
+    pub documents: DocumentsConfig,
 }
 
 /// Short messages in 24 hours. Both above zero.
@@ -98,6 +101,7 @@ impl Default for ClinicConfig {
             sms_quota: SmsQuota::default(),
             seal: SealConfig::default(),
             payment: PaymentConfig::default(),
+            documents: DocumentsConfig::default(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::problem::Problem;
 use crate::read::{Loaded, place};
-use crate::{Config, MailTls, SECRET_CHARS_MIN, SmsGateway, Tls};
+use crate::{Config, Documents, MailTls, SECRET_CHARS_MIN, SmsGateway, Tls};
 
 /// Longest stop an operator may ask for: supervisors kill long before.
 const STOP_TIMEOUT_MAX_S: u64 = 600;
@@ -103,6 +103,7 @@ pub(crate) fn check(loaded: &mut Loaded, file: &str, problems: &mut Vec<Problem>
         }
         check_messages(config, &mut refuse);
         check_payment(config, &mut refuse);
+        check_documents(&config.clinic.documents, &mut refuse);
         check_logins(config, &mut refuse);
         let seal = &config.clinic.seal;
         if seal.key_file.is_empty() != seal.chain_file.is_empty() {
@@ -216,6 +217,21 @@ fn check_payment(config: &Config, refuse: &mut impl FnMut(&str, &str, &str)) {
         if on && !url.starts_with("https://") && !local {
             refuse(&format!("clinic.payment.{key}"), "would send keys readable", "an address with https://");
         }
+    }
+}
+
+fn check_documents(documents: &Documents, refuse: &mut impl FnMut(&str, &str, &str)) {
+    if !(100..=50 << 10).contains(&documents.file_kb) {
+        refuse("clinic.documents.file_kb", "is out of bounds", "100 to 51200");
+    }
+    if !(1..=100).contains(&documents.files) {
+        refuse("clinic.documents.files", "is out of bounds", "1 to 100");
+    }
+    if !(documents.file_kb..=1 << 20).contains(&documents.total_kb) {
+        refuse("clinic.documents.total_kb", "is out of bounds", "file_kb to 1048576");
+    }
+    if !documents.clamd.is_empty() && !documents.clamd.starts_with('/') && !documents.clamd.contains(':') {
+        refuse("clinic.documents.clamd", "is neither", "host:port, or the path of a socket");
     }
 }
 

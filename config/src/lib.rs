@@ -8,6 +8,7 @@
 //! `chevet config` all walk it, so none of them can forget a key.
 
 mod check;
+mod documents;
 mod logins;
 mod messages;
 mod problem;
@@ -21,6 +22,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use documents::Documents;
 pub use logins::{Cps, Psc};
 pub use messages::{Credential, Mail, MailTls, Payment, Sms, SmsGateway};
 pub use problem::{ConfigError, Problem};
@@ -156,6 +158,7 @@ pub struct Clinic {
     pub mail: Mail,
     pub sms: Sms,
     pub payment: Payment,
+    pub documents: Documents,
     pub psc: Psc,
     pub seal: Seal,
     pub cps: Cps,
@@ -288,6 +291,7 @@ impl Default for Clinic {
             mail: Mail::default(),
             sms: Sms::default(),
             payment: Payment::default(),
+            documents: Documents::default(),
             psc: Psc::default(),
             seal: Seal::default(),
             cps: Cps::default(),
@@ -404,6 +408,13 @@ impl Config {
         visit.setting("stripe_url", &mut payment.stripe_url);
         visit.setting("payzen", &mut payment.payzen);
         visit.setting("payzen_url", &mut payment.payzen_url);
+        let documents = &mut clinic.documents;
+        visit.section("clinic.documents");
+        visit.setting("file_kb", &mut documents.file_kb);
+        visit.setting("files", &mut documents.files);
+        visit.setting("total_kb", &mut documents.total_kb);
+        visit.setting("clamd", &mut documents.clamd);
+        visit.setting("scan_required", &mut documents.scan_required);
 
         let psc = &mut clinic.psc;
         visit.section("clinic.psc");

@@ -1,10 +1,11 @@
 //! The world outside of a clinic, in one process and on loopback only: a mail relay that keeps what it takes, gateways for
 //! short messages that answer by a script and send delivery receipts, and a page that shows both; a provider that speaks like
-//! Pro Santé Connect, an authority that issues cards, and providers that take no money.
+//! Pro Santé Connect, an authority that issues cards, a virus scanner, and providers that take no money.
 //!
 //! For `serve --dev` and for tests. Nothing here reaches another machine, and nothing of it is part of a release.
 
 pub mod cards;
+mod clamd;
 mod page;
 pub mod payment;
 pub mod psc;
@@ -32,6 +33,7 @@ pub struct Emulators {
     state: State,
     smtp: SocketAddr,
     sms: SocketAddr,
+    clamd: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -51,16 +53,19 @@ impl Emulators {
         let state = State::new();
         let smtp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let sms = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let clamd = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let clamd_addr = clamd.local_addr()?;
         let (smtp_addr, sms_addr) = (smtp.local_addr()?, sms.local_addr()?);
         let gateways = sms::router(state.clone());
         let tasks = vec![
             tokio::spawn(smtp::serve(smtp, state.clone(), smtp::Security::Plain)),
+            tokio::spawn(clamd::serve(clamd)),
             tokio::spawn(async move {
                 // Ends with the task only.
                 let _ = axum::serve(sms, gateways).await;
             }),
         ];
-        Ok(Emulators { state, smtp: smtp_addr, sms: sms_addr, tasks })
+        Ok(Emulators { state, smtp: smtp_addr, sms: sms_addr, clamd: clamd_addr, tasks })
     }
 
     /// A further mail relay that speaks TLS: `implicit` from the first byte, else by STARTTLS and only for users that log
@@ -78,6 +83,11 @@ impl Emulators {
     /// Where the mail relay listens, without TLS.
     pub fn smtp(&self) -> SocketAddr {
         self.smtp
+    }
+
+    /// Where the virus scanner listens.
+    pub fn clamd(&self) -> SocketAddr {
+        self.clamd
     }
 
     /// Base of a gateway that takes `POST /messages` with JSON or a form: `to`, `text`, `from`, `reference`, `callback`.

@@ -25,7 +25,7 @@ mod letters;
 mod links;
 mod list;
 pub mod live;
-mod note;
+pub mod note;
 mod patients;
 pub(crate) mod portals;
 mod presence;

@@ -45,6 +45,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
         .merge(consultations::router())
         .merge(messages::router())
         .merge(crate::payment::router())
+        .merge(crate::documents::router())
         .merge(crate::form::router())
         .merge(crate::report::router())
         .merge(crate::seal::router())

@@ -50,6 +50,7 @@ pub fn openapi() -> String {
         super::Api::openapi(),
         crate::clients::Api::openapi(),
         crate::consultations::Api::openapi(),
+        crate::documents::Api::openapi(),
         crate::export::Api::openapi(),
         crate::fhir::facade::Api::openapi(),
         crate::form::Api::openapi(),

@@ -1,6 +1,7 @@
 //! Through the public API, with a clock that stands still and a `control` that does as it is told.
 
 mod call;
+mod documents;
 mod dossier;
 mod fake;
 mod hidden;

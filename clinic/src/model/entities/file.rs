@@ -60,6 +60,48 @@ pub struct Document {
     pub opened_at: BTreeMap<ParticipantId, Timestamp>,
     #[serde(default)]
     pub refusal: Option<String>,
+    /// What the readers of an accepted file are told: `active-content`, `not-scanned`.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+}
+
+/// What is received of a document that is not complete yet. Deleted when it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    pub document: DocumentId,
+    pub consultation: ConsultationId,
+    /// In bytes, as announced.
+    pub size: u64,
+    /// Hexadecimal, as announced.
+    pub sha256: String,
+    /// In order, without gaps.
+    pub chunks: Vec<Chunk>,
+}
+
+/// Received bytes of an [`Upload`], sealed like everything of the consultation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    pub blob: BlobId,
+    pub bytes: u64,
+}
+
+impl Upload {
+    /// Bytes that are here: where to go on.
+    pub fn received(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.bytes).sum()
+    }
+}
+
+impl Record for Upload {
+    const COLLECTION: &'static str = "upload";
+
+    fn id(&self) -> String {
+        self.document.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Data(DataKeyId::new(self.consultation.as_str()))
+    }
 }
 
 /// Who may see a document besides its sender and the owner.
