@@ -1,0 +1,69 @@
+"""Measures "my consultations" and the drawing of a report with many consultations in the store; not part of the tests.
+
+    CHEVET_BIN=target/release/chevet tests/.venv/bin/python tests/python/measure_list.py 5000
+
+The binary needs the emulators: cargo build --release --features emulators.
+"""
+
+import asyncio
+import random
+import sys
+import time
+
+from harness.clinic import SETTINGS, Clinic, in_paris
+from harness.server import Server
+
+REQUESTS, REPORTS, AT_ONCE = 300, 50, 8
+
+
+def told(what: str, times: list[float]) -> None:
+    times = sorted(times)
+    at = lambda share: times[min(len(times) - 1, int(len(times) * share))] * 1000
+    print(f"{what}: p50 {at(0.5):.1f} ms, p99 {at(0.99):.1f} ms, of {len(times)}")
+
+
+async def timed(browser, path: str, count: int) -> list[float]:
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        answer = await browser.call("GET", path)
+        times.append(time.perf_counter() - start)
+        assert answer.status == 200, answer.bytes[:300]
+    return times
+
+
+async def main(count: int) -> None:
+    server = Server("measure-list", SETTINGS | {"CHEVET_LOGGING__LEVEL": "warn"})
+    clinic = Clinic(await server.start())
+    dice = random.Random(1)
+    try:
+        doctor = await clinic.professional("mesure@cabinet.example")
+        made: list[float] = []
+
+        async def make() -> None:
+            while len(made) < count:
+                made.append(0.0)
+                at, start = len(made) - 1, time.perf_counter()
+                when = in_paris(dice.randint(24 * 60, 390 * 24 * 60))
+                slot = {"start": when, "duration_minutes": 20}
+                await clinic.dossier(doctor, [{"channel": "copy"}], slot=slot)
+                made[at] = time.perf_counter() - start
+
+        begin = time.perf_counter()
+        await asyncio.gather(*(make() for _ in range(AT_ONCE)))
+        print(f"{count} consultations made in {time.perf_counter() - begin:.0f} s, {AT_ONCE} at once")
+        told("making one", made)
+        for view in ["agenda", "today", "live"]:
+            told(f"the list, {view}", await timed(doctor, f"/api/v1/consultations?view={view}", REQUESTS))
+        one = await clinic.dossier(doctor, [{"channel": "copy"}])
+        path = f"/api/v1/consultations/{one['id']}"
+        answers = {"reason": "Toux sèche depuis huit jours. " * 20, "conclusion": "Bronchite simple. " * 20}
+        await doctor.did(f"{path}/form", {"answers": answers}, method="PUT")
+        told("drawing a report (PDF)", await timed(doctor, f"{path}/report/preview", REPORTS))
+    finally:
+        await clinic.close()
+        await server.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 5000))

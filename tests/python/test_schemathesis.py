@@ -1,0 +1,125 @@
+"""Requests made from the description of the clinic's API, good ones and bad ones, by somebody who is logged in: the server
+never loses its head."""
+
+import asyncio
+import json
+import random
+import time
+import warnings
+
+import hypothesis
+import pytest_asyncio
+import requests
+import schemathesis
+from harness.clinic import SETTINGS, Clinic, mobile
+from harness.server import ROOT, Server
+from schemathesis import GenerationMode
+
+SEED = 20261126
+# For all operations together, in seconds; the first round through all of them is finished in any case.
+BUDGET_S = 60
+EXAMPLES = 6
+LEFT_OUT = {
+    # Streams without an end.
+    "/api/v1/consultations/events", "/api/v1/consultations/{id}/events", "/p/v1/events",
+    # Would log the tester out.
+    "/api/v1/auth/logout", "/api/v1/me/password",
+}  # fmt: skip
+
+
+@pytest_asyncio.fixture
+async def clinic():
+    server = Server("clinic-schemathesis", SETTINGS | {"CHEVET_CLINIC__SMS__PER_PROFESSIONAL": "100000"})
+    clinic = Clinic(await server.start())
+    try:
+        yield clinic
+    finally:
+        await clinic.close()
+        await server.close()
+
+
+def cookies(browser) -> dict[str, str]:
+    return {cookie.key: cookie.value for cookie in browser.http.cookie_jar}
+
+
+def cases(operation):
+    """As described, and not; without parameters and body there is nothing to get wrong."""
+    good = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    if not operation.definition.raw.get("parameters") and "requestBody" not in operation.definition.raw:
+        return good
+    return good | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+
+
+async def test_no_request_that_the_description_allows_or_forbids_is_an_internal_error(clinic):
+    doctor = await clinic.professional("essai@cabinet.example")
+    typed, number = mobile()
+    one = await clinic.dossier(doctor, [{"channel": "sms", "phone": typed}])
+    guest = await clinic.waits(await clinic.secret(number))
+    # Ids that are there, so that more than the first line of a handler is reached.
+    known = {
+        "consultations": one["id"], "patients": one["patient"]["id"], "participant": guest.seat,
+        "invitation": one["invitations"][0]["id"],
+    }  # fmt: skip
+    document = json.loads((ROOT / "docs/openapi-clinic.json").read_text())
+    schema = schemathesis.openapi.from_dict(document)
+    operations = [one.ok() for one in schema.get_all_operations()]
+    operations = [one for one in operations if one.path not in LEFT_OUT]
+    random.Random(SEED).shuffle(operations)
+    asked: dict[str, int] = {}
+    statuses: dict[int, int] = {}
+    people = {
+        "account": ({"X-CSRF-Token": doctor.csrf}, cookies(doctor)),
+        "guest": ({"X-CSRF-Token": guest.csrf}, cookies(guest)),
+    }
+    http = requests.Session()
+
+    def ask(case, turn: int) -> None:
+        parts = case.path_parameters or {}
+        if turn % 2 and "id" in parts:
+            parts["id"] = known.get(case.operation.path.split("/")[3], parts["id"])
+            parts |= {name: known[name] for name in ("participant", "invitation") if name in parts}
+        headers, cookie = people["guest" if case.operation.path.startswith("/p/") else "account"]
+        http.cookies.clear()
+        answer = case.call(
+            base_url=clinic.server.http, session=http, headers=headers, cookies=cookie, allow_redirects=False, timeout=20
+        )
+        label = case.operation.label
+        asked[label] = asked.get(label, 0) + 1
+        statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+        described = str(answer.status_code) in case.operation.definition.raw["responses"]
+        problem = answer.status_code < 500 or described and answer.json()["code"] != "internal"
+        assert problem, f"{label}: {answer.status_code} {answer.content[:300]!r}\n{case.as_curl_command()}"
+
+    def run() -> None:
+        end = time.monotonic() + BUDGET_S
+        turn = 0
+        for examples in (EXAMPLES, 30, 100):
+            for number, operation in enumerate(operations):
+                if examples > EXAMPLES and time.monotonic() > end:
+                    return
+
+                @hypothesis.seed(SEED + number)
+                @hypothesis.settings(
+                    max_examples=examples,
+                    deadline=None,
+                    database=None,
+                    suppress_health_check=list(hypothesis.HealthCheck),
+                    phases=[hypothesis.Phase.generate],
+                )
+                @hypothesis.given(case=cases(operation))
+                def one_operation(case):
+                    nonlocal turn
+                    turn += 1
+                    ask(case, turn)
+
+                one_operation()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        await asyncio.to_thread(run)
+    assert clinic.server.alive(), clinic.server.tail()
+    print(f"{sum(asked.values())} requests to {len(asked)} operations: {dict(sorted(statuses.items()))}")
+    assert len(asked) == len(operations), {one.label for one in operations} - set(asked)
+    good = sum(count for status, count in statuses.items() if status < 300)
+    assert good > 100, f"most were refused at the door: {statuses}"
+    assert "panicked" not in clinic.server.log.read_text(errors="replace")
