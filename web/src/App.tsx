@@ -8,11 +8,17 @@ import { showDisplay, useDisplay } from './ui/display'
 
 // Each way in brings only what it needs: a patient's phone never loads the professional's pages.
 const sites: Record<Site, ComponentType> = {
+  home: lazy(() => import('./home/HomePage')),
+  info: lazy(() => import('./home/InfoPages')),
   patient: lazy(() => import('./patient/PatientApp')),
   test: lazy(() => import('./patient/TestPage')),
   join: lazy(() => import('./join/Visit')),
+  embed: lazy(() => import('./embed/EmbedApp')),
+  operator: lazy(() => import('./operator/OperatorPage')),
   professional: lazy(() => import('./pro/ProApp')),
 }
+/** Pages for work at a desk: smaller type, more of it. */
+const DESKS: readonly Site[] = ['professional', 'embed', 'operator']
 
 export function App() {
   const [language, setLanguage] = useState<Language>(initialLanguage)
@@ -31,7 +37,7 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = language
   }, [language])
-  useEffect(() => showDisplay(display, site === 'professional'), [display, site])
+  useEffect(() => showDisplay(display, DESKS.includes(site)), [display, site])
   const Pages = sites[site]
   return (
     <LanguageContext value={chosen}>

@@ -1,18 +1,25 @@
-export type Site = 'patient' | 'test' | 'join' | 'professional'
+export type Site = 'home' | 'info' | 'patient' | 'test' | 'join' | 'embed' | 'operator' | 'professional'
 
 /** Which part of the pages a path belongs to. Whatever is nobody else's is the professional's. */
 export function siteOf(path: string): Site {
   switch (path.replace(/\/+$/, '')) {
+    case '':
+    case '/index.html':
+      return 'home'
+    case '/aide':
+    case '/accessibilite':
+    case '/confidentialite':
+      return 'info'
     case '/c':
       return 'patient'
     case '/test':
       return 'test'
-    case '':
-    case '/index.html':
     case '/join':
     case '/call':
       return 'join'
+    case '/exploitation':
+      return 'operator'
     default:
-      return 'professional'
+      return path.startsWith('/integration/') ? 'embed' : 'professional'
   }
 }
