@@ -12,7 +12,7 @@ import './home.css'
 export default function HomePage() {
   const { t } = useHomeWords()
   return (
-    <Page title={t.title} help={{ href: '/aide' }} foot={<Foot />} wide>
+    <Page title={t.title} foot={<Foot />} wide>
       <p className="home-lead">{t.lead}</p>
       <div className="doors">
         <section className="card door" aria-labelledby="door-invited">

@@ -21,7 +21,7 @@ export default function InfoPages() {
 export function Info({ title, children }: { title: string; children: ReactNode }) {
   const { t } = useHomeWords()
   return (
-    <Page title={title} help={{ href: '/aide' }} foot={<Foot />} wide>
+    <Page title={title} foot={<Foot />} wide>
       <p><a href="/">{t.toHome}</a></p>
       {children}
     </Page>

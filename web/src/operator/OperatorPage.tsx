@@ -22,7 +22,7 @@ export default function OperatorPage() {
   const [chosen, setChosen] = useState<string>()
   const { points, rooms, locked, problem } = useLive(key, running)
   return (
-    <Page line={t.line} title={t.title} wide help={{ href: '/aide' }}>
+    <Page line={t.line} title={t.title} wide>
       {problem !== undefined && <Notice kind="bad">{problem.code === 'network' ? t.unreachable : t.failed(problem.code)}</Notice>}
       <div className="row">
         <Button kind="quiet" aria-pressed={!running} onClick={() => setRunning(!running)}>{running ? t.pause : t.goOn}</Button>

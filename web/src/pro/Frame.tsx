@@ -40,7 +40,6 @@ export function Frame({ title, screen, at, children }: { title: string; screen: 
       title={title}
       screen={screen}
       wide
-      help={{ href: paths.help }}
       navigation={!embedded() &&
         <nav className="pro-nav" aria-label={t.nav}>
           <To path={paths.list} current={at === paths.list}>{t.navList}</To>

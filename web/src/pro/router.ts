@@ -20,7 +20,6 @@ export const paths = {
   consultation: (id: string) => `/mes-teleconsultations/${id}`,
   admin: '/admin',
   support: '/support',
-  help: '/aide',
   account: '/compte',
 }
 
