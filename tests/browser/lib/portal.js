@@ -14,10 +14,10 @@ export function oneTimeCode(secret) {
 }
 
 /** The link in the last message that fits, as the emulators of the outside world keep it. */
-export async function linkSent(server, kind, path) {
+export async function linkSent(server, kind, path, to = '') {
   return until(`a message with ${path}`, async () => {
     const sent = await (await fetch(`${server.http}/dev/outbox/messages`)).json()
-    const links = sent[kind].flatMap(({ text }) => text.match(new RegExp(`http\\S*${path}#[\\w-]+`, 'g')) ?? [])
+    const links = sent[kind].filter((each) => String(each.to).includes(to)).flatMap(({ text }) => text.match(new RegExp(`http\\S*${path}#[\\w-]+`, 'g')) ?? [])
     return links.at(-1)
   }, { why: server.tail })
 }
@@ -43,7 +43,7 @@ export async function loggedIn(server, email, person = {}) {
     accepts_terms: true, interests: ['teleconsultation_domicile'], ...person,
   }
   await did('POST', '/api/v1/registrations', who)
-  const link = await linkSent(server, 'mails', '/inscription/confirmer')
+  const link = await linkSent(server, 'mails', '/inscription/confirmer', email)
   await did('POST', '/api/v1/registrations/confirm', { token: link.split('#')[1] })
   csrf = (await did('POST', '/api/v1/auth/password', { email, password: PASSWORD })).csrf_token
   const { secret } = await did('POST', '/api/v1/auth/mfa/enrolment')
