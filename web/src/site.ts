@@ -1,15 +1,8 @@
-export type Site = 'home' | 'info' | 'patient' | 'test' | 'join' | 'embed' | 'operator' | 'professional'
+export type Site = 'patient' | 'test' | 'join' | 'other'
 
-/** Which part of the pages a path belongs to. Whatever is nobody else's is the professional's. */
+/** The parts that are opened on telephones; all others are told apart by `partOf`, which no telephone has to load. */
 export function siteOf(path: string): Site {
   switch (path.replace(/\/+$/, '')) {
-    case '':
-    case '/index.html':
-      return 'home'
-    case '/aide':
-    case '/accessibilite':
-    case '/confidentialite':
-      return 'info'
     case '/c':
       return 'patient'
     case '/test':
@@ -17,9 +10,7 @@ export function siteOf(path: string): Site {
     case '/join':
     case '/call':
       return 'join'
-    case '/exploitation':
-      return 'operator'
     default:
-      return path.startsWith('/integration/') ? 'embed' : 'professional'
+      return 'other'
   }
 }

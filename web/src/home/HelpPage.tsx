@@ -76,7 +76,7 @@ function Diagnostic() {
       {sent !== undefined && (
         <Notice kind="good">
           <p>{t.diagnosticSent}</p>
-          <p className="code-spoken"><span className="unseen">{[...sent.code].join(' ')}</span><span aria-hidden="true">{sent.code}</span></p>
+          <p className="code-spoken"><span className="unseen">{Array.from(sent.code).join(' ')}</span><span aria-hidden="true">{sent.code}</span></p>
           <p>{t.diagnosticUntil(new Intl.DateTimeFormat(language, { dateStyle: 'long' }).format(new Date(sent.expires_at)))}</p>
         </Notice>
       )}

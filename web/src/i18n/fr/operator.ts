@@ -1,5 +1,5 @@
-const grades: Record<string, string> = { excellent: 'excellente', good: 'bonne', poor: 'mauvaise', lost: 'perdue' }
-const layers: Record<string, string> = { high: 'grande image', medium: 'image moyenne', low: 'petite image' }
+const grades: Record<'excellent' | 'good' | 'poor' | 'lost', string> = { excellent: 'excellente', good: 'bonne', poor: 'mauvaise', lost: 'perdue' }
+const layers: Record<'high' | 'medium' | 'low', string> = { high: 'grande image', medium: 'image moyenne', low: 'petite image' }
 const qualityReasons: Record<string, string> = {
   loss: 'des paquets se perdent',
   jitter: 'les paquets arrivent irrégulièrement',
