@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto'
+import { createHmac, randomUUID } from 'node:crypto'
 import { until } from './wait.js'
 
 export const PASSWORD = 'sept tortues grises au marché'
@@ -29,7 +29,7 @@ export async function loggedIn(server, email, person = {}) {
   const did = async (method, path, body, more = {}) => {
     const answer = await fetch(`${server.http}${path}`, {
       method,
-      headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf, 'If-Match': '*', ...(cookie ? { Cookie: cookie } : {}), ...more },
+      headers: { 'Content-Type': 'application/json', 'X-CSRF-Token': csrf, 'If-Match': '*', 'Idempotency-Key': randomUUID(), ...(cookie ? { Cookie: cookie } : {}), ...more },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     })
     const set = answer.headers.getSetCookie().map((each) => each.split(';')[0]).filter((each) => each.startsWith('chevet='))

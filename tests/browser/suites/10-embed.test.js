@@ -97,7 +97,7 @@ test('A link that was used once, and a page of another origin, get nothing', { t
   t.after(() => stranger.close())
   const allowed = `http://127.0.0.1:${stranger.address().port}`
   const { server, doctor, client, secret } = await clinicFor(t, allowed)
-  const portal = { Authorization: `Bearer ${secret}`, 'Idempotency-Key': 'a', Cookie: '' }
+  const portal = { Authorization: `Bearer ${secret}`, Cookie: '' }
   const { id } = await doctor.did('POST', '/api/v1/consultations', { kind: 'immediate', phone: '0612345678', professional_id: doctor.id }, portal)
   const wanted = { consultation_id: id, professional_ref: doctor.id, origin: allowed }
   const { embed_url: link } = await doctor.did('POST', '/api/v1/embed-sessions', wanted, portal)
