@@ -1,9 +1,9 @@
-import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType, type ReactNode } from 'react'
-import { useCommon } from './i18n/common'
+import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType } from 'react'
 import { initialLanguage, LanguageContext, rememberLanguage, type ChosenLanguage } from './i18n/context'
 import type { Language } from './i18n/language'
 import { siteOf, type Site } from './site'
 import { Boundary } from './ui/Boundary'
+import { Spinner } from './ui/Progress'
 import { showDisplay, useDisplay } from './ui/display'
 
 // Each way in brings only what it needs: a patient's phone never loads the professional's pages.
@@ -11,7 +11,7 @@ const sites: Record<Site, ComponentType> = {
   patient: lazy(() => import('./patient/PatientApp')),
   test: lazy(() => import('./patient/TestPage')),
   join: lazy(() => import('./join/Visit')),
-  professional: lazy(() => import('./pro/ProApp')),
+  other: lazy(() => import('./Others')),
 }
 
 export function App() {
@@ -31,24 +31,15 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = language
   }, [language])
-  useEffect(() => showDisplay(display, site === 'professional'), [display, site])
+  useEffect(() => (site === 'other' ? undefined : showDisplay(display, false)), [display, site])
   const Pages = sites[site]
   return (
     <LanguageContext value={chosen}>
       <Boundary>
-        <Suspense fallback={<Loading />}>
+        <Suspense fallback={<Spinner />}>
           <Pages />
         </Suspense>
       </Boundary>
     </LanguageContext>
-  )
-}
-
-function Loading(): ReactNode {
-  const { t } = useCommon()
-  return (
-    <p className="waiting" role="status">
-      {t.working}
-    </p>
   )
 }

@@ -3,6 +3,8 @@
  * token of the session, kept in memory only.
  */
 
+import { remember } from '../support/diagnostic'
+
 export interface FieldProblem {
   /** JSON pointer into the request. */
   pointer: string
@@ -64,10 +66,16 @@ export interface Options {
 }
 
 let csrf: string | undefined
+let bearer: string | undefined
 const loggedOut = new Set<() => void>()
 
 export function setCsrf(token: string | undefined): void {
   csrf = token
+}
+
+/** In a portal's frame, where browsers keep cookies back: what requests carry instead. In memory only. */
+export function setBearer(token: string | undefined): void {
+  bearer = token
 }
 
 /** Tells when the server no longer knows the session. */
@@ -120,22 +128,29 @@ export function headersOf(options: Options, language: string, token: string | un
   }
 }
 
+/** How requests say who asks: by the cookie, or by the bearer of a frame. For those that are not sent from here. */
+export function credentials(): { mode: RequestCredentials; headers: Record<string, string> } {
+  return bearer === undefined ? { mode: 'same-origin', headers: {} } : { mode: 'omit', headers: { Authorization: `Bearer ${bearer}` } }
+}
+
 async function send(path: string, options: Options): Promise<Response> {
   let response: Response
   try {
     response = await fetch(path, {
       method: options.method ?? 'GET',
-      headers: headersOf(options, document.documentElement.lang, csrf),
-      credentials: 'same-origin',
+      headers: { ...headersOf(options, document.documentElement.lang, csrf), ...credentials().headers },
+      credentials: credentials().mode,
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
+    remember('network')
     throw new ApiError(0, 'network', '')
   }
   if (response.ok) return response
   const problem = problemOf(response.status, await response.text(), response.headers.get('Retry-After'))
+  remember(problem.code)
   if (problem.code === 'unauthenticated') for (const listener of loggedOut) listener()
   throw problem
 }
@@ -149,6 +164,13 @@ export async function request<T>(path: string, options: Options = {}): Promise<T
 export async function requestVersioned<T>(path: string, options: Options = {}): Promise<Versioned<T>> {
   const response = await send(path, options)
   return { value: (await response.json()) as T, etag: response.headers.get('ETag') ?? '*' }
+}
+
+/** An answer that goes on: read as it comes. */
+export async function requestStream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const { body } = await send(path, { signal })
+  if (body === null) throw new ApiError(0, 'network', '')
+  return body
 }
 
 /** A file, with the name that the server gives it. */

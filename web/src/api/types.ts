@@ -338,12 +338,3 @@ export interface PendingAccount {
   practice: Practice
   created_at: string
 }
-export interface ApiClient {
-  id: string
-  name: string
-  enabled: boolean
-  scopes: string[]
-  secrets: number
-  created_at: string
-  rate_per_minute: number
-}

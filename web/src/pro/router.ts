@@ -19,10 +19,15 @@ export const paths = {
   appointment: '/mes-teleconsultations/nouveau',
   consultation: (id: string) => `/mes-teleconsultations/${id}`,
   admin: '/admin',
+  support: '/support',
   account: '/compte',
 }
 
+/** One consultation in a portal's frame: there is nowhere else to go. */
+export const embedded = (): boolean => location.pathname.startsWith('/integration/')
+
 export function go(path: string, replace = false): void {
+  if (embedded()) return
   if (replace) history.replaceState(null, '', path)
   else history.pushState(null, '', path)
   scrollTo(0, 0)
@@ -60,7 +65,7 @@ export function rememberedPlace(): string {
   try {
     const place = sessionStorage.getItem(AFTER)
     sessionStorage.removeItem(AFTER)
-    if (place !== null && /^\/(mes-teleconsultations|admin|compte)(\/|$)/.test(place)) return place
+    if (place !== null && /^\/(mes-teleconsultations|admin|support|compte)(\/|$)/.test(place)) return place
   } catch {
     // As above.
   }
