@@ -13,6 +13,7 @@ import { endReason, explainMediaError, type EndReason } from '../errors'
 import type { Catalogue } from '../i18n/fr/call'
 import type { PlainText } from '../i18n/call'
 import { cameraConstraints, microphoneConstraints, type Captured } from '../media/capture'
+import { pictureIn, type LineSample } from './quality'
 import { Transfers, type Transfer } from './transfers'
 
 export interface PersonView {
@@ -180,6 +181,12 @@ export class CallSession {
     return this.room.disconnect()
   }
 
+  /** How everybody's line and picture are at this moment. */
+  lines(): Promise<LineSample[]> {
+    const { room } = this
+    return Promise.all([...room.remoteParticipants.values(), room.localParticipant].map(lineOf))
+  }
+
   private async attempt(wanted: { camera: boolean; microphone: boolean }, action: () => Promise<unknown>): Promise<void> {
     try {
       await action()
@@ -295,6 +302,21 @@ const REDRAWING = [
   RoomEvent.ConnectionQualityChanged,
   RoomEvent.AudioPlaybackStatusChanged,
 ] as const
+
+const LINES: Record<ConnectionQuality, LineSample['line']> = {
+  [ConnectionQuality.Excellent]: 'excellent',
+  [ConnectionQuality.Good]: 'good',
+  [ConnectionQuality.Poor]: 'poor',
+  [ConnectionQuality.Lost]: 'lost',
+  [ConnectionQuality.Unknown]: 'unknown',
+}
+
+async function lineOf(who: Participant): Promise<LineSample> {
+  const publication = who.getTrackPublication(Track.Source.Camera)
+  const track = publication?.isMuted === true ? undefined : (publication?.track as RemoteTrack | LocalVideoTrack | undefined)
+  const report = await track?.getRTCStatsReport().catch(() => undefined)
+  return { identity: who.identity, name: nameOf(who), isLocal: who.isLocal, line: LINES[who.connectionQuality], picture: report === undefined ? undefined : pictureIn(report.values()) }
+}
 
 function nameOf(who: Participant): string {
   return who.name !== undefined && who.name !== '' ? who.name : who.identity

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { CallPage } from '../call/CallPage'
 import { startCall, type CallSession } from '../call/session'
 import { consultations } from '../api/clinic'
@@ -10,20 +10,16 @@ import { useWords } from '../i18n/pro'
 import { JoinPage } from '../join/JoinPage'
 import { release, type Captured } from '../media/capture'
 import { Button } from '../ui/Button'
-import { EndDialog } from './ConsultationPage'
+import { useDesk } from './desk'
+import { EndDialog } from './EndDialog'
 import { whoOf } from './format'
+import { Panel } from './Panel'
 import { ProblemNotice } from './parts'
 
-interface CallProps {
-  consultation: Consultation
-  panel: ReactNode
-  onChanged: () => void
-  onLeft: (reason: EndReason) => void
-}
-
 /** Own devices first, then the call with the panel beside it. The token is had at the last moment: it lives two minutes. */
-export default function Call({ consultation, panel, onChanged, onLeft }: CallProps) {
+export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }) {
   const { t } = useWords()
+  const { consultation, reload } = useDesk()
   const [session, setSession] = useState<CallSession>()
   const [failure, setFailure] = useState<PlainText>()
   const [attempt, setAttempt] = useState(0)
@@ -44,7 +40,7 @@ export default function Call({ consultation, panel, onChanged, onLeft }: CallPro
             onLeft(reason)
           })
           setSession(started)
-          onChanged()
+          reload()
         } catch (error) {
           console.warn('the call could not start', error)
           setFailure(explainJoinError(error))
@@ -78,9 +74,9 @@ export default function Call({ consultation, panel, onChanged, onLeft }: CallPro
   const name = whoOf(consultation) ?? t.noName
   return (
     <div className="pro-call">
-      <CallPage session={session} room={name} />
+      <CallPage session={session} room={name} files={false} />
       <aside className="pro-call-panel" aria-label={t.panel}>
-        {panel}
+        <Panel inRoom session={session} />
         {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
       </aside>
       <Newcomers consultation={consultation} />
