@@ -1,7 +1,7 @@
 import { lazy, Suspense, useState, type ReactNode } from 'react'
 import type { Consultation } from '../api/types'
 import type { EndReason } from '../errors'
-import { useWords as useDocumentWords } from '../i18n/documents'
+import { useWords as useDocumentWords } from '../i18n/deskDocuments'
 import { useWords, type PlainText } from '../i18n/pro'
 import { useMe } from '../auth/session'
 import { Card } from '../ui/Card'

@@ -1,7 +1,7 @@
 import { useId, useRef, useState } from 'react'
 import { CATEGORIES, type Category, type DocumentBody, type Visibility } from '../../api/documents'
 import { sizeText } from '../../i18n/call'
-import { useWords } from '../../i18n/documents'
+import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Button } from '../../ui/Button'
 import { CheckField, SelectField } from '../../ui/Field'

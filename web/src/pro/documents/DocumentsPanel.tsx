@@ -1,6 +1,6 @@
 import { useState } from 'react'
 import { documents as api, type DocumentBody, type Visibility } from '../../api/documents'
-import { useWords } from '../../i18n/documents'
+import { useWords } from '../../i18n/deskDocuments'
 import { Notice } from '../../ui/Notice'
 import { Spinner } from '../../ui/Progress'
 import { useDesk } from '../desk'

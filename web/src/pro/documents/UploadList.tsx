@@ -1,6 +1,6 @@
 import { useSyncExternalStore } from 'react'
 import type { ApiError } from '../../api/client'
-import { useWords, type Catalogue } from '../../i18n/documents'
+import { useWords, type Catalogue } from '../../i18n/deskDocuments'
 import { useWords as useProWords, type Catalogue as ProCatalogue } from '../../i18n/pro'
 import { Button } from '../../ui/Button'
 import { Progress } from '../../ui/Progress'

@@ -1,7 +1,7 @@
 import { lazy, Suspense, useEffect, useState } from 'react'
 import type { ApiError } from '../../api/client'
 import { asApiError } from '../../api/useAction'
-import { useWords } from '../../i18n/documents'
+import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Boundary } from '../../ui/Boundary'
 import { Button } from '../../ui/Button'

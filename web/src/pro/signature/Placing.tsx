@@ -1,7 +1,7 @@
 import { useRef, useState, type KeyboardEvent, type PointerEvent, type ReactNode } from 'react'
 import { documents as api, signatureImage, type Box, type DocumentBody, type Visibility } from '../../api/documents'
 import { useLoad } from '../../api/useAction'
-import { useWords } from '../../i18n/documents'
+import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { PdfPage } from '../../pdf/PdfPage'
 import '../../pdf/pdf.css'

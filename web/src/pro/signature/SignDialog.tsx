@@ -1,7 +1,7 @@
 import { lazy, Suspense, useState } from 'react'
 import type { DocumentBody, Visibility } from '../../api/documents'
 import { useMe } from '../../auth/session'
-import { useWords } from '../../i18n/documents'
+import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Boundary } from '../../ui/Boundary'
 import { Button } from '../../ui/Button'

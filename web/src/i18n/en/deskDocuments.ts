@@ -1,4 +1,4 @@
-import type { Catalogue } from '../fr/documents'
+import type { Catalogue } from '../fr/deskDocuments'
 
 export const en: Catalogue = {
   title: 'Documents',

@@ -1,6 +1,6 @@
 import { wordsOf } from './context'
-import { en } from './en/documents'
-import { fr, type Catalogue } from './fr/documents'
+import { en } from './en/deskDocuments'
+import { fr, type Catalogue } from './fr/deskDocuments'
 
 /** Texts of documents and of the signature placed on them. */
 export type { Catalogue }
