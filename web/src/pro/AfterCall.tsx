@@ -14,9 +14,9 @@ import { DocumentsPanel } from './documents/DocumentsPanel'
 import { Viewer, type Viewed } from './documents/Viewer'
 import { Addendum, FormPanel } from './FormPanel'
 import { dayOf, dayTime, lasting } from './format'
-import { ProblemNotice, saveFile, To } from './parts'
+import { ProblemNotice, saveFile } from './parts'
 import { PaymentPanel } from './payment/PaymentPanel'
-import { paths } from './router'
+import { go, paths } from './router'
 
 /** After the call: what it was, the form, documents and payment, the report in its versions, what can be taken away. */
 export function AfterCall() {
@@ -107,7 +107,9 @@ function Downloads({ id, billing }: { id: string; billing: boolean }) {
         {file('zip', t.downloadZip)}
         {file('fhir', t.downloadFhir)}
         {file('cda', t.downloadCda)}
-        {billing && <To path={paths.sheet(id)} className="button button-quiet">{desk.sheetOpenPage}</To>}
+        {billing && file('billing.pdf', t.sheetPdf)}
+        {billing && file('billing.csv', t.sheetCsv)}
+        {billing && <Button kind="quiet" onClick={() => go(paths.sheet(id))}>{t.sheetOpen}</Button>}
       </div>
       <p className="field-hint">{desk.cdaHint}</p>
     </Card>

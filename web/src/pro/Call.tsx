@@ -15,6 +15,7 @@ import { EndDialog } from './EndDialog'
 import { whoOf } from './format'
 import { Panel } from './Panel'
 import { ProblemNotice } from './parts'
+import { UpgradeButton } from './Upgrade'
 
 /** Own devices first, then the call with the panel beside it. The token is had at the last moment: it lives two minutes. */
 export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }) {
@@ -77,7 +78,10 @@ export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }
       <CallPage session={session} room={name} files={false} />
       <aside className="pro-call-panel" aria-label={t.panel}>
         <Panel inRoom session={session} />
-        {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
+        <div className="pro-row pro-call-end">
+          {consultation.capabilities.includes('upgrade_to_dossier') && <UpgradeButton />}
+          {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
+        </div>
       </aside>
       <Newcomers consultation={consultation} />
       {ending && <EndDialog id={consultation.id} onClose={() => setEnding(false)} onEnded={() => {

@@ -27,7 +27,6 @@ export const en: Catalogue = {
 
   sheetPage: (name) => `Billing sheet: ${name}`,
   sheetBack: 'Back to the consultation',
-  sheetOpenPage: 'Open the billing sheet',
   sheetJson: 'Billing sheet (JSON)',
   sheetActs: 'Acts',
   sheetHelp: 'How to bill',

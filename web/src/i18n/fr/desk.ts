@@ -26,7 +26,6 @@ export const fr = {
 
   sheetPage: (name: string) => `Fiche FSE : ${name}`,
   sheetBack: 'Retour à la téléconsultation',
-  sheetOpenPage: 'Ouvrir la fiche FSE',
   sheetJson: 'Fiche FSE (JSON)',
   sheetActs: 'Actes',
   sheetHelp: 'Comment facturer',

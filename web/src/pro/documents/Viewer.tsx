@@ -12,7 +12,7 @@ import { SaveIcon } from '../../ui/icons'
 import { ProblemNotice } from '../parts'
 
 // Brings the reader of PDFs along: fetched when somebody looks at one.
-const PdfPages = lazy(() => import('../../pdf/PdfPages'))
+const PdfView = lazy(async () => ({ default: (await import('../../documents/PdfView')).PdfView }))
 
 export interface Viewed {
   name: string
@@ -68,7 +68,9 @@ export function Viewer({ viewed, onClose }: { viewed: Viewed; onClose: () => voi
       {content?.kind === 'pdf' && (
         <Boundary>
           <Suspense fallback={<Spinner>{t.opening}</Spinner>}>
-            <PdfPages bytes={content.bytes} label={viewed.name} />
+            <div className="doc-viewed">
+              <PdfView bytes={content.bytes} name={viewed.name} />
+            </div>
           </Suspense>
         </Boundary>
       )}

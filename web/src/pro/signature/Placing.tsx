@@ -3,10 +3,8 @@ import { documents as api, signatureImage, type Box, type DocumentBody, type Vis
 import { useLoad } from '../../api/useAction'
 import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
-import { PdfPage } from '../../pdf/PdfPage'
-import '../../pdf/pdf.css'
-import { usePdf } from '../../pdf/usePdf'
-import { useWords as usePdfWords } from '../../i18n/pdf'
+import { Sheet, usePdf } from '../../documents/PdfView'
+import { useDocumentWords } from '../../documents/words'
 import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { CheckField, SelectField } from '../../ui/Field'
@@ -95,15 +93,15 @@ interface StageProps {
 
 function Stage({ bytes, picture, place, onPlace, children }: StageProps) {
   const { t } = useWords()
-  const { t: pdfWords } = usePdfWords()
+  const { t: shared } = useDocumentWords()
   const { pdf, failed } = usePdf(bytes)
   const [preset, setPreset] = useState<Preset | 'free'>('bottom-right')
   const [lastLine, setLastLine] = useState<number>()
   const frame = useRef<HTMLDivElement>(null)
   const grip = useRef<{ x: number; y: number }>(undefined)
-  if (failed) return <Notice kind="bad">{pdfWords.unreadable}</Notice>
+  if (failed) return <Notice kind="bad">{shared.notShown}</Notice>
   if (pdf === undefined) return <Spinner>{t.opening}</Spinner>
-  const page = place.page ?? pdf.numPages
+  const page = place.page ?? pdf.pages
   const { box } = place
   const move = (next: Box): void => {
     setPreset('free')
@@ -127,7 +125,7 @@ function Stage({ bytes, picture, place, onPlace, children }: StageProps) {
   return (
     <div className="sign-stage">
       <div className="sign-sheet">
-        <PdfPage key={page} pdf={pdf} number={page} label={pdfWords.page(page, pdf.numPages)} onText={(found) => {
+        <Sheet key={page} pdf={pdf} number={page} onLastLine={(found) => {
           setLastLine(found)
           if (preset === 'under-last-line') onPlace({ page, box: presetBox(preset, found) })
         }}>
@@ -154,7 +152,7 @@ function Stage({ bytes, picture, place, onPlace, children }: StageProps) {
               {picture !== undefined && <img src={picture} alt="" draggable={false} />}
             </button>
           </div>
-        </PdfPage>
+        </Sheet>
       </div>
       <div className="sign-tools pro-stack">
         <p className="field-hint">{t.signHint}</p>
@@ -162,7 +160,7 @@ function Stage({ bytes, picture, place, onPlace, children }: StageProps) {
           setLastLine(undefined)
           onPlace({ page: Number(event.target.value), box })
         }}>
-          {Array.from({ length: pdf.numPages }, (_, index) => <option key={index} value={index + 1}>{t.signPageOf(index + 1, pdf.numPages)}</option>)}
+          {Array.from({ length: pdf.pages }, (_, index) => <option key={index} value={index + 1}>{t.signPageOf(index + 1, pdf.pages)}</option>)}
         </SelectField>
         <SelectField label={t.signPlace} value={preset} onChange={(event) => choose(event.target.value as Preset)}>
           {PRESETS.map((each) => <option key={each} value={each}>{t.places[each]}</option>)}
