@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { appointment, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
-import { agree, atScreen, begin, checkDevices, identify, leave, permitted, tellPlace, toWaitingRoom } from '../lib/patient.js'
-import { press, see } from '../lib/press.js'
+import { agree, atScreen, begin, checkDevices, identify, leave, onward, permitted, tellPlace, toWaitingRoom } from '../lib/patient.js'
+import { button, press, see } from '../lib/press.js'
 import { until } from '../lib/wait.js'
 import { PAIRS, startWorld } from '../lib/world.js'
 
@@ -37,7 +37,7 @@ for (const { desk, phone } of PAIRS) {
     await tellPlace(anne, { place: 'Mende', number: '06 12 34 56 78' })
     await checkDevices(anne)
     await atScreen(anne, 'waiting')
-    await see(doctor, pro.waitingNow('Anne Lefèvre').replace('Anne Lefèvre', '').trim() || pro.waitingList)
+    await button(doctor, pro.denyName('Anne Lefèvre')).waitFor()
     await see(doctor, pro.place('Mende'))
 
     // Loaded again, the page knows its seat.
@@ -53,15 +53,8 @@ for (const { desk, phone } of PAIRS) {
     await second.page.locator('[data-test=take-over]').click()
     await atScreen(anne, 'taken-over')
     assert.deepEqual(await violations(anne.page), [])
-    // A forwarded link inherits nothing: the question comes again.
-    await second.page.locator('[name=answer], [data-test=accept], [data-test=allow], [data-test=checked]').first().waitFor()
-    if (await second.page.locator('[name=answer]').isVisible()) await identify(second, BORN)
-    await second.page.locator('[data-test=accept], [data-test=skip-place], [data-test=allow], [data-test=checked]').first().waitFor()
-    if (await second.page.locator('[data-test=accept]').isVisible()) await agree(second)
-    await second.page.locator('[data-test=skip-place], [data-test=allow], [data-test=checked]').first().waitFor()
-    if (await second.page.locator('[data-test=skip-place]').isVisible()) await tellPlace(second)
-    await checkDevices(second)
-    await atScreen(second, 'waiting')
+    // A forwarded link inherits no admission: the way begins again.
+    await onward(second, BORN)
 
     await enterCall(doctor)
     await letIn(doctor)
@@ -199,4 +192,31 @@ test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300
   await atScreen(other, 'denied')
   assert.deepEqual(await violations(other.page), [])
   world.noComplaints()
+})
+
+/** What a strict company network does to WebRTC. */
+const NO_UDP = ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp']
+
+test('journey_d_where_udp_is_blocked_the_call_goes_over_tcp', { timeout: 300_000 }, async (t) => {
+  const world = await startWorld(t, { phoneFlags: NO_UDP })
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await toWaitingRoom(anne, { answer: BORN })
+  await enterCall(doctor)
+  await letIn(doctor)
+  await seeEachOther([doctor, anne])
+  world.noComplaints()
+})
+
+test('journey_d_where_every_way_of_the_video_is_blocked_the_page_says_so_and_names_the_telephone', { timeout: 300_000 }, async (t) => {
+  const world = await startWorld(t, { phoneFlags: NO_UDP, env: { CHEVET_RTC__TCP_PORT: 'off' } })
+  const { words: { patient: texts } } = world
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await toWaitingRoom(anne, { answer: BORN })
+  await enterCall(doctor)
+  await letIn(doctor)
+  await anne.page.locator('[data-test=patient-failed]').waitFor({ timeout: 120_000 })
+  await see(anne, texts.failed)
+  assert.deepEqual(await violations(anne.page), [])
 })

@@ -14,7 +14,7 @@ test('A slow telephone on a weak line gets from the link to the waiting room, an
   const world = await startWorld(t)
   const doctor = await professional(world)
   await appointment(doctor, { email: 'anne@maison.example' })
-  const anne = await world.onPhone(new URL('about:blank'))
+  const anne = await world.onPhone('about:blank')
   const debug = await anne.page.context().newCDPSession(anne.page)
   await debug.send('Network.enable')
   await debug.send('Network.emulateNetworkConditions', { offline: false, latency: LATENCY_MS, downloadThroughput: DOWN_BPS / 8, uploadThroughput: UP_BPS / 8 })

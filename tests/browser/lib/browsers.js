@@ -28,9 +28,9 @@ const FIREFOX_PREFERENCES = {
 }
 
 /** Starts Chromium as a process of ours, so that a test can stop, resume and end it by its pid. */
-export async function startChromium(t) {
+export async function startChromium(t, flags = []) {
   const profile = mkdtempSync(join(tmpdir(), 'chevet-chromium-'))
-  const child = spawn(CHROMIUM, [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'], { stdio: 'ignore' })
+  const child = spawn(CHROMIUM, [...CHROMIUM_FLAGS, ...flags, `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'], { stdio: 'ignore' })
   let browser
   t.after(async () => {
     await browser?.close().catch(() => undefined)

@@ -51,6 +51,27 @@ export async function toWaitingRoom(guest, { answer, place, number } = {}) {
   await atScreen(guest, 'waiting')
 }
 
+/** Answers whatever is asked until the waiting room: not everybody is asked everything. */
+export async function onward(guest, answer) {
+  const steps = {
+    '[name=answer]': () => identify(guest, answer),
+    '[data-test=accept]': () => agree(guest),
+    '[data-test=skip-place]': () => tellPlace(guest),
+    '[data-test=allow], [data-test=checked]': () => checkDevices(guest),
+  }
+  const waiting = guest.page.locator('[data-test=patient-waiting]')
+  for (;;) {
+    await guest.page.locator(Object.keys(steps).join()).or(waiting).first().waitFor()
+    if (await waiting.isVisible()) return
+    for (const [selector, act] of Object.entries(steps)) {
+      const asked = guest.page.locator(selector).first()
+      if (!(await asked.isVisible())) continue
+      await act()
+      await asked.waitFor({ state: 'detached' })
+    }
+  }
+}
+
 /** Leaves, and says so a second time. */
 export async function leave(guest) {
   await button(guest, guest.words.patient.leave).first().click()
