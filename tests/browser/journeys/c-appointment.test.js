@@ -10,7 +10,7 @@ import { PAIRS, startWorld } from '../lib/world.js'
 for (const { desk, phone } of PAIRS) {
   test(`journey_c_an_appointment_goes_out_by_mail_and_message_is_moved_reminded_and_kept (${desk} and ${phone})`, { timeout: 420_000 }, async (t) => {
     const world = await startWorld(t, { desk, phone })
-    const { server, words: { pro, patient: texts } } = world
+    const { server, words: { pro, guest: texts } } = world
     const doctor = await professional(world)
     const start = await laterThanProposed(doctor, 15)
     await appointment(doctor, { way: 'both', email: 'anne@maison.example', phone: '06 12 34 56 78', start })

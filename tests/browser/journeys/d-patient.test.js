@@ -20,7 +20,7 @@ async function invited(world, contact = { email: 'anne@maison.example' }) {
 for (const { desk, phone } of PAIRS) {
   test(`journey_d_from_the_link_to_the_end_with_each_step_and_a_second_device_that_takes_over (${desk} and ${phone})`, { timeout: 420_000 }, async (t) => {
     const world = await startWorld(t, { desk, phone })
-    const { words: { pro, patient: texts } } = world
+    const { words: { pro, guest: texts } } = world
     const { doctor, link } = await invited(world)
     const anne = await world.onPhone(link)
     await begin(anne, { answer: '3 février 1941' })
@@ -95,7 +95,7 @@ test('journey_d_a_refusal_of_consent_ends_politely_and_the_professional_sees_it'
 
 test('journey_d_five_wrong_answers_lock_the_door_and_say_until_when', { timeout: 240_000 }, async (t) => {
   const world = await startWorld(t)
-  const { words: { patient: texts } } = world
+  const { words: { guest: texts } } = world
   const { link } = await invited(world)
   const anne = await world.onPhone(link)
   await begin(anne)
@@ -112,7 +112,7 @@ test('journey_d_five_wrong_answers_lock_the_door_and_say_until_when', { timeout:
 
 test('journey_d_a_camera_that_is_blocked_is_explained_can_be_tried_again_and_is_not_needed', { timeout: 300_000 }, async (t) => {
   const world = await startWorld(t)
-  const { words: { patient: texts } } = world
+  const { words: { guest: texts } } = world
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)
   // Chromium refuses whatever a list of permissions leaves out.
@@ -210,7 +210,7 @@ test('journey_d_where_udp_is_blocked_the_call_goes_over_tcp', { timeout: 300_000
 
 test('journey_d_where_every_way_of_the_video_is_blocked_the_page_says_so_and_names_the_telephone', { timeout: 300_000 }, async (t) => {
   const world = await startWorld(t, { phoneFlags: NO_UDP, env: { CHEVET_RTC__TCP_PORT: 'off' } })
-  const { words: { patient: texts } } = world
+  const { words: { guest: texts } } = world
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)
   await toWaitingRoom(anne, { answer: BORN })

@@ -9,7 +9,7 @@ import { startWorld } from '../lib/world.js'
 
 test('An appointment, the call, the form and the report need no mouse, nor does the patient’s way', { timeout: 600_000 }, async (t) => {
   const world = await startWorld(t)
-  const { server, words: { pro, patient: texts } } = world
+  const { server, words: { pro, guest: texts } } = world
   const doctor = await professional(world)
   const keys = keyboard(doctor)
   await keys.press(button(doctor, pro.newAppointment))

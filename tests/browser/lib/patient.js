@@ -27,13 +27,13 @@ export const agree = ({ page }) => page.locator('[data-test=accept]').click()
 
 /** Where they are, and where to call back; nothing of it is skipping. */
 export async function tellPlace(guest, { place, number } = {}) {
-  const { patient } = guest.words
+  const { guest: texts } = guest.words
   if (place === undefined) {
     await guest.page.locator('[data-test=skip-place]').click()
     return
   }
-  await fill(guest, patient.placeField, place)
-  if (number !== undefined) await fill(guest, patient.callbackField, number)
+  await fill(guest, texts.placeField, place)
+  if (number !== undefined) await fill(guest, texts.callbackField, number)
   await guest.page.locator('[data-test=place]').click()
 }
 
@@ -74,7 +74,7 @@ export async function onward(guest, answer) {
 
 /** Leaves, and says so a second time. */
 export async function leave(guest) {
-  await button(guest, guest.words.patient.leave).first().click()
+  await button(guest, guest.words.guest.leave).first().click()
   await guest.page.locator('[data-test=leave-yes]').click()
   await atScreen(guest, 'left')
 }

@@ -32,7 +32,7 @@ test('A professional registers, calls a patient by short message and lets the pa
 
 test('An appointment by mail asks who comes, and ends with a validated form, a report and everything in one archive', { timeout: 300_000 }, async (t) => {
   const world = await startWorld(t)
-  const { words: { pro, patient: texts } } = world
+  const { words: { pro, guest: texts } } = world
   const doctor = await professional(world)
   await appointment(doctor, { email: 'anne@maison.example' })
   const patient = await world.onPhone(await linkSent(world.server, 'mails', '/c'))

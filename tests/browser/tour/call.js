@@ -6,7 +6,7 @@ import { DOCTOR, PATIENT } from '../lib/portrait.js'
 import { button, press, pressInDialog, see, seeHeading, unfold } from '../lib/press.js'
 
 export async function call(world, look) {
-  const { server, words: { pro, patient: texts } } = world
+  const { server, words: { pro, guest: texts } } = world
   const doctor = await professional(world, JEANNE, { portrait: DOCTOR })
   await appointment(doctor, { email: 'anne@maison.example' })
   const anne = await world.atDesk(new URL(await linkSent(server, 'mails', '/c')), { portrait: PATIENT })

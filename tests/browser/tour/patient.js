@@ -11,7 +11,7 @@ const ANDROID_APP = 'Mozilla/5.0 (Linux; Android 14; SM-A146B; wv) AppleWebKit/5
 const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1'
 
 export async function patient(world, look) {
-  const { server, words: { pro, patient: texts } } = world
+  const { server, words: { pro, guest: texts } } = world
   const doctor = await professional(world)
   let number = 0
   /** A new appointment, its link, and somebody who opened it. */
