@@ -26,18 +26,22 @@ export interface Pdf {
 /** Telephones refuse larger canvases, in pixels. */
 const CANVAS_PIXELS_MAX = 12_000_000
 
-/** Where the build puts the decoders of old scans (JPEG 2000, JBIG2) in plain JavaScript: fetched when a file has such a picture. */
-const DECODERS = '/assets/pdfjs/'
-
 /** Opens a PDF. The reader is fetched when the first one is opened; it runs no script of the file. */
 export async function openPdf(bytes: ArrayBuffer): Promise<Pdf> {
-  const [{ getDocument, GlobalWorkerOptions }, { default: worker }] = await Promise.all([
+  const [{ getDocument, GlobalWorkerOptions, version }, { default: worker }] = await Promise.all([
     import('pdfjs-dist/legacy/build/pdf.mjs'),
     import('pdfjs-dist/legacy/build/pdf.worker.min.mjs?url'),
   ])
   GlobalWorkerOptions.workerSrc = worker
   // Neither eval nor WebAssembly: the policy of the pages allows neither. The reader takes the bytes away: it gets a copy.
-  const task = getDocument({ data: new Uint8Array(bytes.slice(0)), isEvalSupported: false, useWasm: false, wasmUrl: DECODERS, enableXfa: false })
+  const task = getDocument({
+    data: new Uint8Array(bytes.slice(0)),
+    isEvalSupported: false,
+    useWasm: false,
+    // Decoders of scans (JPEG 2000, JBIG2) in plain JavaScript, where the build puts them.
+    wasmUrl: `/assets/pdfjs-${version}/`,
+    enableXfa: false,
+  })
   const document = await task.promise
   return {
     pages: document.numPages,
