@@ -90,6 +90,9 @@ export function Sheet({ pdf, number, zoom = 1, onLastLine, children }: SheetProp
 
   useEffect(() => {
     told.current = onLastLine
+    return () => {
+      told.current = undefined
+    }
   })
   useEffect(() => {
     const element = sheet.current
@@ -114,9 +117,8 @@ export function Sheet({ pdf, number, zoom = 1, onLastLine, children }: SheetProp
       const read = await found.text().catch(() => '')
       // Closed meanwhile, or not.
       setText(read)
-      if (told.current === undefined) return
-      const end = await found.lastLine().catch(() => undefined)
-      if (!left) told.current(end)
+      // On another page by now, this one is no longer mounted.
+      if (told.current !== undefined) told.current(await found.lastLine().catch(() => undefined))
     }, () => undefined)
     return () => {
       left = true
@@ -134,7 +136,9 @@ export function Sheet({ pdf, number, zoom = 1, onLastLine, children }: SheetProp
   const label = t.page(number, pdf.pages)
   return (
     <div ref={sheet} className="pdf-sheet" style={{ '--zoom': zoom, '--ratio': (page?.width ?? 210) / (page?.height ?? 297) } as CSSProperties}>
-      <canvas ref={canvas} role="img" aria-label={label} />
+      <div className="pdf-drawing" role="img" aria-label={label}>
+        <canvas ref={canvas} />
+      </div>
       <p className="unseen">{text}</p>
       {children}
     </div>

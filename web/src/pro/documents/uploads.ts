@@ -60,6 +60,9 @@ const wait: Pause = (milliseconds, signal) =>
     signal.addEventListener('abort', over)
   })
 
+/** Asked anew each time: it changes while something is awaited. */
+const isOver = (signal: AbortSignal): boolean => signal.aborted
+
 interface Job {
   item: UploadItem
   sending: Sending
@@ -137,12 +140,12 @@ export class Uploads {
 
   private async work(job: Job): Promise<void> {
     const { signal } = job.stop
-    if (signal.aborted) return
+    if (isOver(signal)) return
     try {
       const document = await this.send(job, signal)
       this.set(job, { step: 'done', sent: job.item.size, document })
     } catch (failure) {
-      if (signal.aborted) return
+      if (isOver(signal)) return
       this.set(job, { step: 'failed', problem: asApiError(failure) })
     }
   }
@@ -172,7 +175,7 @@ export class Uploads {
         state = await this.api.piece(this.consultation, id, piece, received, file.size, signal)
         failed = 0
       } catch (failure) {
-        if (signal.aborted || !comesBack(asApiError(failure)) || failed >= TRIES) throw failure
+        if (isOver(signal) || !comesBack(asApiError(failure)) || failed >= TRIES) throw failure
         if (failed > 0) await this.pause(waitOf(failed), signal)
         failed += 1
         state = await this.where(job, signal, id)
@@ -187,7 +190,7 @@ export class Uploads {
       try {
         return await this.api.complete(this.consultation, id, signal)
       } catch (failure) {
-        if (signal.aborted) throw failure
+        if (isOver(signal)) throw failure
         const problem = asApiError(failure)
         const over = problem.code === 'invalid-transition'
         if (!over && (!comesBack(problem) || failed >= TRIES)) throw failure
@@ -211,10 +214,10 @@ export class Uploads {
       try {
         return await ask()
       } catch (failure) {
-        if (signal.aborted || !isSilence(asApiError(failure))) throw failure
+        if (isOver(signal) || !isSilence(asApiError(failure))) throw failure
         this.set(job, { step: 'offline' })
         await this.pause(waitOf(round), signal)
-        if (signal.aborted) throw failure
+        if (isOver(signal)) throw failure
       }
     }
   }

@@ -91,26 +91,26 @@ function Drawn({ onPicture }: WayProps) {
   return (
     <div className="pro-stack">
       <p className="field-hint">{t.drawHere}</p>
-      <canvas
-        ref={canvas}
-        className="sign-paper"
-        role="img"
-        aria-label={t.drawArea}
-        width={SIZE.width}
-        height={SIZE.height}
-        onPointerDown={(event) => {
-          event.currentTarget.setPointerCapture(event.pointerId)
-          drawing.current = [at(event)]
-          draw([...strokes, drawing.current])
-        }}
-        onPointerMove={(event) => {
-          if (drawing.current === undefined) return
-          drawing.current.push(at(event))
-          draw([...strokes, drawing.current])
-        }}
-        onPointerUp={end}
-        onPointerCancel={end}
-      />
+      <div role="img" aria-label={t.drawArea}>
+        <canvas
+          ref={canvas}
+          className="sign-paper"
+          width={SIZE.width}
+          height={SIZE.height}
+          onPointerDown={(event) => {
+            event.currentTarget.setPointerCapture(event.pointerId)
+            drawing.current = [at(event)]
+            draw([...strokes, drawing.current])
+          }}
+          onPointerMove={(event) => {
+            if (drawing.current === undefined) return
+            drawing.current.push(at(event))
+            draw([...strokes, drawing.current])
+          }}
+          onPointerUp={end}
+          onPointerCancel={end}
+        />
+      </div>
       <div className="pro-row">
         <Button kind="quiet" className="button-small" disabled={strokes.length === 0} onClick={() => change(strokes.slice(0, -1))}>{t.drawUndo}</Button>
         <Button kind="quiet" className="button-small" disabled={strokes.length === 0} onClick={() => change([])}>{t.drawClear}</Button>
@@ -138,7 +138,9 @@ function Typed({ onPicture }: WayProps) {
   return (
     <div className="pro-stack">
       <TextField label={t.typedName} maxLength={80} value={name} onChange={(event) => setName(event.target.value)} />
-      <canvas ref={canvas} className="sign-paper" role="img" aria-label={t.typedPreview} width={SIZE.width} height={SIZE.height} />
+      <div role="img" aria-label={t.typedPreview}>
+        <canvas ref={canvas} className="sign-paper" width={SIZE.width} height={SIZE.height} />
+      </div>
     </div>
   )
 }
