@@ -8,7 +8,7 @@ import { appointment, enterCall, JEANNE, letIn, professional, seeEachOther } fro
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
 import { out } from '../lib/paths.js'
-import { toWaitingRoom } from '../lib/patient.js'
+import { begin, onward } from '../lib/patient.js'
 import { ORDONNANCE, pdf } from '../lib/pdf.js'
 import { button, field, fill, press, pressInDialog, see } from '../lib/press.js'
 import { until } from '../lib/wait.js'
@@ -39,7 +39,8 @@ async function patientWaits(world) {
   const patient = await world.onPhone(await linkSent(world.server, 'mails', '/c'))
   let token = ''
   patient.page.on('request', (request) => (token = request.headers()['x-csrf-token'] ?? token))
-  await toWaitingRoom(patient, { answer: '02/03/1941' })
+  await begin(patient)
+  await onward(patient, '02/03/1941')
   return { ...patient, csrf: () => token }
 }
 

@@ -28,6 +28,10 @@ export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }
   const action = useAction()
   const live = useRef<CallSession>(undefined)
   useEffect(() => () => void live.current?.leave(), [])
+  // Names never reach the room: they are known to this page by the consultation.
+  useEffect(() => {
+    session?.nameThem(new Map(consultation.participants.filter(({ name }) => name !== '').map(({ id, name }) => [id, name])))
+  }, [session, consultation.participants])
   const enter = (captured: Captured): void => {
     setFailure(undefined)
     void action
