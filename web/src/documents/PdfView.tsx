@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react'
+import { useEffect, useRef, useState, type CSSProperties, type ReactNode } from 'react'
 import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
@@ -14,11 +14,9 @@ interface PdfViewProps {
 
 const ZOOMS = [1, 1.5, 2, 3] as const
 
-/** Shows a PDF, page under page, inside our own page. */
-export function PdfView({ bytes, name }: PdfViewProps) {
-  const { t } = useDocumentWords()
+/** The PDF in these bytes: nothing yet, or nothing that can be read. */
+export function usePdf(bytes: ArrayBuffer): { pdf: Pdf | undefined; failed: boolean } {
   const [opened, setOpened] = useState<{ of: ArrayBuffer; pdf?: Pdf }>()
-  const [zoom, setZoom] = useState(0)
   useEffect(() => {
     let left = false
     let open: Pdf | undefined
@@ -38,10 +36,17 @@ export function PdfView({ bytes, name }: PdfViewProps) {
       open?.close()
     }
   }, [bytes])
+  const known = opened?.of === bytes
+  return { pdf: known ? opened.pdf : undefined, failed: known && opened.pdf === undefined }
+}
 
-  if (opened?.of !== bytes) return <Spinner>{t.opening}</Spinner>
-  if (opened.pdf === undefined) return <Notice kind="warn">{t.notShown}</Notice>
-  const { pdf } = opened
+/** Shows a PDF, page under page, inside our own page. */
+export function PdfView({ bytes, name }: PdfViewProps) {
+  const { t } = useDocumentWords()
+  const { pdf, failed } = usePdf(bytes)
+  const [zoom, setZoom] = useState(0)
+  if (failed) return <Notice kind="warn">{t.notShown}</Notice>
+  if (pdf === undefined) return <Spinner>{t.opening}</Spinner>
   return (
     <div className="pdf">
       <div className="pdf-zoom" role="group" aria-label={t.zoom}>
@@ -62,16 +67,33 @@ export function PdfView({ bytes, name }: PdfViewProps) {
   )
 }
 
+interface SheetProps {
+  pdf: Pdf
+  number: number
+  zoom?: number
+  /** Told where the text of the page ends. */
+  onLastLine?: (lastLine: number | undefined) => void
+  /** Lies above the page. */
+  children?: ReactNode
+}
+
 /** One page: drawn when it comes near the window, and anew when its width changes. */
-function Sheet({ pdf, number, zoom }: { pdf: Pdf; number: number; zoom: number }) {
+export function Sheet({ pdf, number, zoom = 1, onLastLine, children }: SheetProps) {
   const { t } = useDocumentWords()
   const sheet = useRef<HTMLDivElement>(null)
   const canvas = useRef<HTMLCanvasElement>(null)
   const [page, setPage] = useState<PdfPage>()
   const [text, setText] = useState('')
+  const told = useRef(onLastLine)
   const [near, setNear] = useState(number === 1)
   const [width, setWidth] = useState(0)
 
+  useEffect(() => {
+    told.current = onLastLine
+    return () => {
+      told.current = undefined
+    }
+  })
   useEffect(() => {
     const element = sheet.current
     if (element === null) return undefined
@@ -95,6 +117,8 @@ function Sheet({ pdf, number, zoom }: { pdf: Pdf; number: number; zoom: number }
       const read = await found.text().catch(() => '')
       // Closed meanwhile, or not.
       setText(read)
+      // On another page by now, this one is no longer mounted.
+      if (told.current !== undefined) told.current(await found.lastLine().catch(() => undefined))
     }, () => undefined)
     return () => {
       left = true
@@ -111,9 +135,12 @@ function Sheet({ pdf, number, zoom }: { pdf: Pdf; number: number; zoom: number }
 
   const label = t.page(number, pdf.pages)
   return (
-    <div ref={sheet} className="pdf-sheet" style={{ width: `${zoom * 100}%`, aspectRatio: `${page?.width ?? 210} / ${page?.height ?? 297}` }}>
-      <canvas ref={canvas} role="img" aria-label={label} />
+    <div ref={sheet} className="pdf-sheet" style={{ '--zoom': zoom, '--ratio': (page?.width ?? 210) / (page?.height ?? 297) } as CSSProperties}>
+      <div className="pdf-drawing" role="img" aria-label={label}>
+        <canvas ref={canvas} />
+      </div>
       <p className="unseen">{text}</p>
+      {children}
     </div>
   )
 }

@@ -8,6 +8,8 @@ export interface PdfPage {
   draw: (canvas: HTMLCanvasElement, width: number) => Drawing
   /** What stands on the page, for those who listen. */
   text: () => Promise<string>
+  /** Where its text ends, from its top, 0 to 1; nothing on a page without text. */
+  lastLine: () => Promise<number | undefined>
 }
 
 export interface Drawing {
@@ -26,13 +28,20 @@ const CANVAS_PIXELS_MAX = 12_000_000
 
 /** Opens a PDF. The reader is fetched when the first one is opened; it runs no script of the file. */
 export async function openPdf(bytes: ArrayBuffer): Promise<Pdf> {
-  const [{ getDocument, GlobalWorkerOptions }, { default: worker }] = await Promise.all([
+  const [{ getDocument, GlobalWorkerOptions, version }, { default: worker }] = await Promise.all([
     import('pdfjs-dist/legacy/build/pdf.mjs'),
     import('pdfjs-dist/legacy/build/pdf.worker.min.mjs?url'),
   ])
   GlobalWorkerOptions.workerSrc = worker
   // Neither eval nor WebAssembly: the policy of the pages allows neither. The reader takes the bytes away: it gets a copy.
-  const task = getDocument({ data: new Uint8Array(bytes.slice(0)), isEvalSupported: false, useWasm: false, enableXfa: false })
+  const task = getDocument({
+    data: new Uint8Array(bytes.slice(0)),
+    isEvalSupported: false,
+    useWasm: false,
+    // Decoders of scans (JPEG 2000, JBIG2) in plain JavaScript, where the build puts them.
+    wasmUrl: `/assets/pdfjs-${version}/`,
+    enableXfa: false,
+  })
   const document = await task.promise
   return {
     pages: document.numPages,
@@ -44,7 +53,7 @@ export async function openPdf(bytes: ArrayBuffer): Promise<Pdf> {
 async function pageOf(document: PDFDocumentProxy, number: number): Promise<PdfPage> {
   const page = await document.getPage(number)
   const { width, height } = page.getViewport({ scale: 1 })
-  return { width, height, draw: (canvas, shown) => draw(page, canvas, shown), text: () => textOf(page) }
+  return { width, height, draw: (canvas, shown) => draw(page, canvas, shown), text: () => textOf(page), lastLine: () => lastLineOf(page) }
 }
 
 function draw(page: PDFPageProxy, canvas: HTMLCanvasElement, shown: number): Drawing {
@@ -61,4 +70,17 @@ function draw(page: PDFPageProxy, canvas: HTMLCanvasElement, shown: number): Dra
 async function textOf(page: PDFPageProxy): Promise<string> {
   const { items } = await page.getTextContent()
   return items.map((item) => ('str' in item ? item.str + (item.hasEOL ? '\n' : '') : '')).join('')
+}
+
+async function lastLineOf(page: PDFPageProxy): Promise<number | undefined> {
+  const viewport = page.getViewport({ scale: 1 })
+  const { items } = await page.getTextContent()
+  const ends = items.flatMap((item) => {
+    if (!('str' in item) || item.str.trim() === '') return []
+    const [, , , , x, y] = item.transform as number[]
+    // Below the base line, for the letters that hang.
+    const [, top] = viewport.convertToViewportPoint(x ?? 0, (y ?? 0) - item.height / 4) as number[]
+    return top === undefined ? [] : [top / viewport.height]
+  })
+  return ends.length === 0 ? undefined : Math.min(1, Math.max(0, ...ends))
 }
