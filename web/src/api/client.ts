@@ -146,11 +146,6 @@ async function send(path: string, options: Options): Promise<Response> {
       method: options.method ?? 'GET',
       headers: { ...headersOf(options, document.documentElement.lang, csrf), ...credentials().headers },
       credentials: credentials().mode,
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
-}
-
-      headers: headersOf(options, document.documentElement.lang, csrf),
-      credentials: 'same-origin',
       ...(options.bytes !== undefined ? { body: options.bytes } : options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })

@@ -134,13 +134,9 @@ function Screen({ path, session }: { path: string; session: Session }): ReactNod
   if (path === paths.appointment) return <Appointment />
   const id = consultationOf(path)
   if (id !== undefined) return <ConsultationPage key={id} id={id} />
-<<<<<<< HEAD
-  if (path === paths.login) return <Spinner />
-=======
   const sheet = sheetOf(path)
   if (sheet !== undefined) return <SheetPage key={sheet} id={sheet} />
-  if (path === paths.login || path === '/') return <Spinner />
->>>>>>> desk
+  if (path === paths.login) return <Spinner />
   return (
     <Page line={t.line} title={t.notFound} screen={path}>
       <To path={paths.list}>{t.toList}</To>
