@@ -25,6 +25,9 @@ pub mod export;
 pub mod fetch;
 pub mod fhir;
 pub mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hooks;
 pub mod http;
 pub mod idempotency;

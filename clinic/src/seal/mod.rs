@@ -141,5 +141,10 @@ impl Sealer {
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use pades::prepare;
+
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -163,7 +163,7 @@ fn claimed(pdf: &[u8], at: usize, [_, length, after, _]: [usize; 4]) -> Option<T
 }
 
 /// The value of `/M`: `(D:YYYYMMDDHHmmSS+HH'mm')`, or `Z` at the end.
-fn date(text: &[u8]) -> Option<Timestamp> {
+pub(super) fn date(text: &[u8]) -> Option<Timestamp> {
     let mut rest = text;
     let value = loop {
         rest = rest.get(find(rest, b"/M")?.checked_add(2)?..)?;
