@@ -11,10 +11,10 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::DocumentsConfig;
 use super::check::{Accepted, From, check};
 use super::expire::{delete_blobs, plan};
 use super::input::{DocumentBody, Who, body, find_own, sender, sending};
-use super::DocumentsConfig;
 use super::sniff::clean_name;
 use crate::Clinic;
 use crate::audit::{Action as Audited, Outcome};

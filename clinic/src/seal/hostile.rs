@@ -20,9 +20,29 @@ enum Change {
 
 fn change() -> impl Strategy<Value = Change> {
     let word = prop::sample::select(vec![
-        "endobj", "obj", "stream", "/Type", "/Kids", "/Parent 3 0 R", "/Nums", "/K 7 0 R", "xref", "startxref", "<<", ">>",
-        "[", "(", "9999999999", "-1", "/Length 99999999", "/Prev 9", "/ByteRange [0 9 9 9]", "/Filter /FlateDecode", "2 0 R",
-        "/OpenAction 1 0 R", "/Size 1",
+        "endobj",
+        "obj",
+        "stream",
+        "/Type",
+        "/Kids",
+        "/Parent 3 0 R",
+        "/Nums",
+        "/K 7 0 R",
+        "xref",
+        "startxref",
+        "<<",
+        ">>",
+        "[",
+        "(",
+        "9999999999",
+        "-1",
+        "/Length 99999999",
+        "/Prev 9",
+        "/ByteRange [0 9 9 9]",
+        "/Filter /FlateDecode",
+        "2 0 R",
+        "/OpenAction 1 0 R",
+        "/Size 1",
     ]);
     let at = any::<usize>;
     prop_oneof![
@@ -88,10 +108,7 @@ fn nesting_without_end_and_circles_are_refused_and_not_followed() {
     let deep = "[".repeat(100_000);
     let circle = [("/Parent 3 0 R /Resources 3 0 R", "q")];
     let kids = "/Pages 2 0 R /StructTreeRoot 5 0 R";
-    let loops = [
-        "<< /K 5 0 R /ParentTree 6 0 R >>",
-        "<< /Kids [6 0 R 6 0 R 6 0 R 6 0 R] >>",
-    ];
+    let loops = ["<< /K 5 0 R /ParentTree 6 0 R >>", "<< /Kids [6 0 R 6 0 R 6 0 R 6 0 R] >>"];
     for bytes in [
         paper(&format!("/Deep {deep}"), &[("", "")], &[]),
         paper("", &[("", &"(".repeat(100_000))], &[]),

@@ -175,21 +175,21 @@ pub(super) fn date(text: &[u8]) -> Option<Timestamp> {
     let (civil, zone) = value.split_at_checked(14)?;
     let civil = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", civil).ok()?;
     let zone = zone.replace('\'', "");
-    let sign = match zone.get(..1) {
-        None | Some("Z") => 0,
-        Some("+") => 1,
-        Some("-") => -1,
+    let sign = match zone.as_bytes().first() {
+        None | Some(b'Z') => 0,
+        Some(b'+') => 1,
+        Some(b'-') => -1,
         Some(_) => return None,
     };
     let part = |from: usize| zone.get(from..from.checked_add(2)?)?.parse::<i32>().ok();
-    let seconds = (part(1).unwrap_or(0).checked_mul(60)?).checked_add(part(3).unwrap_or(0))?.checked_mul(60)?;
+    let seconds =
+        (part(1).unwrap_or(0).checked_mul(60)?).checked_add(part(3).unwrap_or(0))?.checked_mul(60)?;
     let offset = jiff::tz::Offset::from_seconds(seconds.checked_mul(sign)?).ok()?;
     offset.to_timestamp(civil).ok()
 }
 
 fn check_one(pdf: &[u8], range: [usize; 4], authorities: &Authorities) -> Found {
-    let nothing =
-        Found { certificate: None, intact: false, whole: false, signed_at: None, time_stamp: None };
+    let nothing = Found { certificate: None, intact: false, whole: false, signed_at: None, time_stamp: None };
     let [start, length, after, rest] = range;
     let end = after.checked_add(rest);
     let whole = start == 0 && end == Some(pdf.len());

@@ -76,10 +76,7 @@ pub fn stamp(pdf: &[u8], drawing: &Drawing, number: Option<u32>, area: Area) -> 
     let open = left_open(&update, &contents).saturating_add(1);
     let matrix = matrix.map(number_text).join(" ");
     let before = update.add(&Object::Stream(Stream::new(Dictionary::new(), b"q\n".to_vec())));
-    let after = format!(
-        "\n{}{tag} BDC\nq {matrix} cm /{name} Do Q\nEMC\n",
-        "Q\n".repeat(open)
-    );
+    let after = format!("\n{}{tag} BDC\nq {matrix} cm /{name} Do Q\nEMC\n", "Q\n".repeat(open));
     let after = update.add(&Object::Stream(Stream::new(Dictionary::new(), after.into_bytes())));
     let mut all = vec![Object::Reference(before)];
     all.extend(contents);
@@ -123,12 +120,8 @@ impl View {
         let rectangle = |key: &[u8]| rectangle(update, &inherited(update, page, key)?);
         let paper = rectangle(b"MediaBox").unwrap_or(LETTER);
         let crop = rectangle(b"CropBox").unwrap_or(paper);
-        let shown = [
-            crop[0].max(paper[0]),
-            crop[1].max(paper[1]),
-            crop[2].min(paper[2]),
-            crop[3].min(paper[3]),
-        ];
+        let shown =
+            [crop[0].max(paper[0]), crop[1].max(paper[1]), crop[2].min(paper[2]), crop[3].min(paper[3])];
         if shown[2] - shown[0] < 1.0 || shown[3] - shown[1] < 1.0 {
             return Err(Unfit::Unreadable);
         }

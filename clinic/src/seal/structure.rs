@@ -115,26 +115,19 @@ fn put_back(update: &mut Update<'_>, tree: &mut Dictionary, node: Node) {
 }
 
 /// Adds the element to those of a page that has some: its number among them.
-fn extend(
-    update: &mut Update<'_>,
-    tree: &mut Dictionary,
-    key: i64,
-    element: ObjectId,
-) -> Option<usize> {
+fn extend(update: &mut Update<'_>, tree: &mut Dictionary, key: i64, element: ObjectId) -> Option<usize> {
     for mut leaf in leaves(update, tree)? {
         let mut numbers = update.array(&leaf.entries, b"Nums");
-        let pairs = numbers.chunks(2);
-        let at = pairs
-            .into_iter()
+        let at = numbers
+            .chunks(2)
             .position(|pair| pair.first().and_then(|found| update.integer(found)) == Some(key));
         let Some(place) = at.and_then(|at| at.checked_mul(2)?.checked_add(1)) else { continue };
         let value = numbers.get(place)?.clone();
-        let (array_id, array) = match update.doc.dereference(&value).ok()? {
+        let (array_id, mut array) = match update.doc.dereference(&value).ok()? {
             (id, Object::Array(array)) => (id, array.clone()),
             _ => return None,
         };
         let mark = array.len();
-        let mut array = array;
         array.push(Object::Reference(element));
         match array_id {
             Some(id) => update.set(id, &Object::Array(array)),

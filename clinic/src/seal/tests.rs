@@ -32,7 +32,8 @@ impl Office {
         use std::os::unix::fs::PermissionsExt;
         let pair = rcgen::KeyPair::generate().unwrap();
         let certificate = rcgen::CertificateParams::default().self_signed(&pair).unwrap();
-        let (key, chain) = (self.dir.path().join(format!("{name}.key")), self.dir.path().join(format!("{name}.crt")));
+        let (key, chain) =
+            (self.dir.path().join(format!("{name}.key")), self.dir.path().join(format!("{name}.crt")));
         std::fs::write(&key, pair.serialize_pem()).unwrap();
         std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
         std::fs::write(&chain, certificate.pem()).unwrap();
@@ -194,7 +195,9 @@ async fn a_time_stamp_is_of_this_seal_and_is_told() {
     assert!(Timestamp::now().duration_since(at).abs() < jiff::SignedDuration::from_secs(60));
     assert!(!seal.time_stamp_trusted, "nobody was named to be trusted");
     let untrusted = Some(Told { at, trusted: false });
-    assert!(matches!(looked_at(&sealed).as_slice(), [one] if one.intact && one.whole && one.time_stamp == untrusted));
+    assert!(
+        matches!(looked_at(&sealed).as_slice(), [one] if one.intact && one.whole && one.time_stamp == untrusted)
+    );
     // The stamp of one signature says nothing of another.
     let (client, nobody) = (HttpClient::new(STAMP_TIME), Authorities::default());
     let stamp = tsa::ask(&client, &service.url(), b"a signature", &nobody).await.unwrap();
@@ -221,7 +224,8 @@ async fn a_time_stamp_is_of_this_seal_and_is_told() {
 
 #[tokio::test]
 async fn a_certificate_that_is_not_for_time_stamps_gives_none() {
-    for purpose in [tsa_emulator::Purpose::None, tsa_emulator::Purpose::Servers, tsa_emulator::Purpose::Both] {
+    for purpose in [tsa_emulator::Purpose::None, tsa_emulator::Purpose::Servers, tsa_emulator::Purpose::Both]
+    {
         let service = tsa_emulator::TimeStamps::start_for(purpose).await.unwrap();
         let (client, nobody) = (HttpClient::new(STAMP_TIME), Authorities::default());
         let stamp = tsa::ask(&client, &service.url(), b"a signature", &nobody).await;

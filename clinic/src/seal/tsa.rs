@@ -62,15 +62,8 @@ impl Authorities {
         let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
         // Asked of every certificate of the path; that the first is for time stamps is known.
         let usage = KeyUsage::required_if_present(TIME_STAMPING);
-        let path = service.verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
-            &self.0,
-            &along,
-            time,
-            usage,
-            None,
-            None,
-        );
+        let path =
+            service.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &self.0, &along, time, usage, None, None);
         path.is_ok()
     }
 }

@@ -85,7 +85,11 @@ async fn a_picture_of_a_signature_is_kept_sealed_cut_and_forgotten_again() {
     let mut nothing = std::io::Cursor::new(Vec::new());
     image::RgbaImage::new(50, 50).write_to(&mut nothing, image::ImageFormat::Png).unwrap();
     assert_eq!(put(&world, &doctor, nothing.get_ref()).await.body["errors"][0]["code"], "empty");
-    assert_eq!(world.get(&doctor, "/api/v1/me").await["signature_set"], true, "a refusal leaves what is kept");
+    assert_eq!(
+        world.get(&doctor, "/api/v1/me").await["signature_set"],
+        true,
+        "a refusal leaves what is kept"
+    );
 
     for _ in 0..2 {
         let gone = world.call(&doctor, Method::DELETE, path, Value::Null).await;
@@ -104,7 +108,10 @@ async fn a_signature_makes_a_sealed_version_and_keeps_the_original() {
     assert!(call.seen(&call.guest).await.is_empty(), "kept back until it is signed");
     let path = format!("{}/{id}/signature", call.path);
     let early = call.world.post(&call.doctor, &path, json!({})).await;
-    assert_eq!((code(&early), &early.body["reason"]), ((403, "capability-not-available"), &json!("signature_not_set")));
+    assert_eq!(
+        (code(&early), &early.body["reason"]),
+        ((403, "capability-not-available"), &json!("signature_not_set"))
+    );
     put(&call.world, &call.doctor, &drawn()).await;
     let wanted = json!({ "page": 1, "preset": "bottom-left", "visibility": [{ "role": "patient" }] });
     let made = call.world.post(&call.doctor, &path, wanted).await;
@@ -134,7 +141,10 @@ async fn a_signature_makes_a_sealed_version_and_keeps_the_original() {
     // Neither twice from one original, nor on what is sealed.
     assert_eq!(code(&call.world.post(&call.doctor, &path, json!({})).await), (409, "invalid-transition"));
     let again = format!("{}/{new}/signature", call.path);
-    assert_eq!(code(&call.world.post(&call.doctor, &again, json!({})).await), (409, "document-already-signed"));
+    assert_eq!(
+        code(&call.world.post(&call.doctor, &again, json!({})).await),
+        (409, "document-already-signed")
+    );
     let verified = call.world.clinic.sealer().check(&call.content(&call.doctor, &new).await.1);
     assert_eq!(verified.len(), 1);
 }
@@ -186,7 +196,10 @@ async fn each_document_that_cannot_be_signed_is_refused_with_its_code_and_stays_
         (json!({ "box": { "x": 0.9, "y": 0.5, "width": 0.2, "height": 0.1 } }), "/box"),
         (json!({ "box": { "x": -0.1, "y": 0.5, "width": 0.2, "height": 0.1 } }), "/box"),
         (json!({ "box": { "x": 0.1, "y": 0.5, "width": 0.001, "height": 0.1 } }), "/box"),
-        (json!({ "box": { "x": 0.1, "y": 0.5, "width": 0.2, "height": 0.1 }, "preset": "top-right" }), "/preset"),
+        (
+            json!({ "box": { "x": 0.1, "y": 0.5, "width": 0.2, "height": 0.1 }, "preset": "top-right" }),
+            "/preset",
+        ),
         (json!({ "preset": "middle" }), "/preset"),
         (json!({ "visibility": [{ "participant": "par_0" }] }), "/visibility"),
     ] {

@@ -70,7 +70,8 @@ fn cut(picture: &RgbaImage) -> Option<RgbaImage> {
         (left, right) = (left.min(x), right.max(x));
         (top, bottom) = (top.min(y), bottom.max(y));
     }
-    let (width, height) = (right.checked_sub(left)?.checked_add(1)?, bottom.checked_sub(top)?.checked_add(1)?);
+    let (width, height) =
+        (right.checked_sub(left)?.checked_add(1)?, bottom.checked_sub(top)?.checked_add(1)?);
     let opaque = picture.pixels().all(|pixel| pixel.0[3] == u8::MAX);
     let first = picture.pixels().next()?;
     if opaque && picture.pixels().all(|pixel| pixel == first) {

@@ -52,11 +52,12 @@ pub(in crate::documents) async fn set(
         let _permit = permit;
         ink::draw(&bytes)
     });
-    let drawn = drawn.await.map_err(|_| Problem::new(Code::FileTypeNotAllowed))?.map_err(|why| match why {
-        NoInk::Unreadable => Problem::new(Code::FileTypeNotAllowed),
-        NoInk::TooManyPixels => Problem::new(Code::FileTooLarge).and_field("", "too-many-pixels"),
-        NoInk::Empty => Problem::field("", "empty"),
-    })?;
+    let drawn =
+        drawn.await.map_err(|_| Problem::new(Code::FileTypeNotAllowed))?.map_err(|why| match why {
+            NoInk::Unreadable => Problem::new(Code::FileTypeNotAllowed),
+            NoInk::TooManyPixels => Problem::new(Code::FileTooLarge).and_field("", "too-many-pixels"),
+            NoInk::Empty => Problem::field("", "empty"),
+        })?;
     let now = clinic.clock().now();
     let image = SignatureImage {
         account_id: signed_in.id().clone(),

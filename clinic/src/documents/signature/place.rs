@@ -26,7 +26,9 @@ use crate::documents::{check, pdf};
 use crate::http::problem::ProblemBody;
 use crate::http::{Action, Actor, Caller, Code, Json, Language, Path, Problem};
 use crate::ids::{BlobId, DocumentId};
-use crate::model::{Account, Document, DocumentState, Professional, Seal, SignatureImage, Signed, Visibility};
+use crate::model::{
+    Account, Document, DocumentState, Professional, Seal, SignatureImage, Signed, Visibility,
+};
 use crate::seal::{Area, Drawing, SealError, Unfit, stamp};
 use crate::store::{Tx, Versioned};
 
