@@ -140,6 +140,6 @@ function strangerOf(session: Session): Me {
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     title: '', first_name: '', exercise_name: '', email: '', profession_code: '', id_type: '', national_number: '', id_verified_by: '',
     practice: {}, interests: [], tool_open: true, second_factor: true, recovery_codes_left: 0,
-    defaults: { display_name: '', early_minutes: 10, late_minutes: 15, slot_minutes: 20, identity_check: 'none' },
+    signature_set: false, defaults: { display_name: '', early_minutes: 10, late_minutes: 15, slot_minutes: 20, identity_check: 'none' },
   }
 }
