@@ -1,10 +1,12 @@
-import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType } from 'react'
-import { initialLanguage, LanguageContext, rememberLanguage, type ChosenLanguage } from './i18n/context'
+import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType, type ReactNode } from 'react'
+import { useCommon } from './i18n/common'
+import { initialLanguage, rememberLanguage } from './i18n/chosen'
+import { LanguageContext, type ChosenLanguage } from './i18n/context'
 import type { Language } from './i18n/language'
 import { siteOf, type Site } from './site'
 import { Boundary } from './ui/Boundary'
-import { Spinner } from './ui/Progress'
-import { showDisplay, useDisplay } from './ui/display'
+import { showDisplay } from './ui/display'
+import { useDisplay } from './ui/useDisplay'
 
 // Each way in brings only what it needs: a patient's phone never loads the professional's pages.
 const sites: Record<Site, ComponentType> = {
@@ -36,10 +38,19 @@ export function App() {
   return (
     <LanguageContext value={chosen}>
       <Boundary>
-        <Suspense fallback={<Spinner />}>
+        <Suspense fallback={<Loading />}>
           <Pages />
         </Suspense>
       </Boundary>
     </LanguageContext>
+  )
+}
+
+function Loading(): ReactNode {
+  const { t } = useCommon()
+  return (
+    <p className="waiting" role="status">
+      {t.working}
+    </p>
   )
 }

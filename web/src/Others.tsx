@@ -1,6 +1,7 @@
 import { lazy, useEffect, useState, type ComponentType } from 'react'
 import { partOf, type Part } from './parts'
-import { showDisplay, useDisplay } from './ui/display'
+import { showDisplay } from './ui/display'
+import { useDisplay } from './ui/useDisplay'
 
 const pages: Record<Part, ComponentType> = {
   home: lazy(() => import('./home/HomePage')),

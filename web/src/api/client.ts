@@ -63,6 +63,10 @@ export interface Options {
   /** The same key for every try of one wish: the server does it once. */
   idempotencyKey?: string
   signal?: AbortSignal
+  /** Instead of `body`: bytes as they are. */
+  bytes?: Blob
+  /** `Content-Range` of `bytes`. */
+  range?: string
 }
 
 let csrf: string | undefined
@@ -122,6 +126,8 @@ export function headersOf(options: Options, language: string, token: string | un
     Accept: 'application/json, application/problem+json',
     'Accept-Language': language === '' ? 'fr' : language,
     ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    ...(options.bytes === undefined ? {} : { 'Content-Type': options.bytes.type === '' ? 'application/octet-stream' : options.bytes.type }),
+    ...(options.range === undefined ? {} : { 'Content-Range': options.range }),
     ...(changes && token !== undefined ? { 'X-CSRF-Token': token } : {}),
     ...(options.etag === undefined ? {} : { 'If-Match': options.etag }),
     ...(options.idempotencyKey === undefined ? {} : { 'Idempotency-Key': options.idempotencyKey }),
@@ -140,7 +146,7 @@ async function send(path: string, options: Options): Promise<Response> {
       method: options.method ?? 'GET',
       headers: { ...headersOf(options, document.documentElement.lang, csrf), ...credentials().headers },
       credentials: credentials().mode,
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      ...(options.bytes !== undefined ? { body: options.bytes } : options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
   } catch (error) {
@@ -173,10 +179,30 @@ export async function requestStream(path: string, signal: AbortSignal): Promise<
   return body
 }
 
+/** One piece of a longer file, which begins at `first` of `total` bytes. */
+export const sendPiece = <T>(path: string, piece: Blob, first: number, total: number, signal?: AbortSignal): Promise<T> =>
+  request<T>(path, {
+    method: 'PUT',
+    bytes: piece,
+    range: `bytes ${first}-${first + piece.size - 1}/${total}`,
+    ...(signal === undefined ? {} : { signal }),
+  })
+
+/** The name in `Content-Disposition`: whole where it is given so (RFC 8187), else its ASCII form. */
+export function fileNameOf(disposition: string): string | undefined {
+  const whole = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1]
+  try {
+    if (whole !== undefined) return decodeURIComponent(whole)
+  } catch {
+    // Not what it says it is: the other form is there too.
+  }
+  return /filename="([^"]+)"/.exec(disposition)?.[1]
+}
+
 /** A file, with the name that the server gives it. */
 export async function requestFile(path: string): Promise<{ blob: Blob; name: string }> {
   const response = await send(path, {})
-  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1]
+  const name = fileNameOf(response.headers.get('Content-Disposition') ?? '')
   return { blob: await response.blob(), name: name ?? 'document' }
 }
 

@@ -37,6 +37,9 @@ export const me = {
     requestVersioned<T.Me>('/api/v1/me', { method: 'PATCH', body, etag }),
   setInterests: (interests: string[]) =>
     request<{ interests: string[] }>('/api/v1/me/interests', { method: 'PUT', body: { interests } }),
+  sessions: () => request<{ items: T.OpenSession[] }>('/api/v1/me/sessions'),
+  endSession: (id: string) => request<undefined>(`/api/v1/me/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+  endOtherSessions: () => request<undefined>('/api/v1/me/sessions', { method: 'DELETE' }),
   setPassword: (password: string) => request<T.Session>('/api/v1/me/password', { method: 'PUT', body: { password } }),
 }
 

@@ -139,6 +139,7 @@ function strangerOf(session: Session): Me {
     locale: session.locale,
     time_zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
     title: '', first_name: '', exercise_name: '', email: '', profession_code: '', id_type: '', national_number: '', id_verified_by: '',
-    practice: {}, interests: [], tool_open: true, second_factor: true, recovery_codes_left: 0, defaults: {},
+    practice: {}, interests: [], tool_open: true, second_factor: true, recovery_codes_left: 0,
+    signature_set: false, defaults: { display_name: '', early_minutes: 10, late_minutes: 15, slot_minutes: 20, identity_check: 'none' },
   }
 }

@@ -21,7 +21,8 @@ import { ConsultationPage } from './ConsultationPage'
 import { Frame } from './Frame'
 import { List } from './List'
 import { ProblemNotice, To } from './parts'
-import { consultationOf, go, paths, usePath } from './router'
+import { consultationOf, go, paths, sheetOf, usePath } from './router'
+import { SheetPage } from './SheetPage'
 import { Waiting } from './waiting'
 import './pro.css'
 
@@ -133,6 +134,8 @@ function Screen({ path, session }: { path: string; session: Session }): ReactNod
   if (path === paths.appointment) return <Appointment />
   const id = consultationOf(path)
   if (id !== undefined) return <ConsultationPage key={id} id={id} />
+  const sheet = sheetOf(path)
+  if (sheet !== undefined) return <SheetPage key={sheet} id={sheet} />
   if (path === paths.login) return <Spinner />
   return (
     <Page line={t.line} title={t.notFound} screen={path}>

@@ -18,6 +18,7 @@ export const paths = {
   list: '/mes-teleconsultations',
   appointment: '/mes-teleconsultations/nouveau',
   consultation: (id: string) => `/mes-teleconsultations/${id}`,
+  sheet: (id: string) => `/mes-teleconsultations/${id}/fiche-fse`,
   admin: '/admin',
   support: '/support',
   account: '/compte',
@@ -48,6 +49,11 @@ export function takeFragment(): string {
 /** The id of `/mes-teleconsultations/<id>`. */
 export function consultationOf(path: string): string | undefined {
   return /^\/mes-teleconsultations\/(cs_[0-9a-f]{32})$/.exec(path)?.[1]
+}
+
+/** The id of `/mes-teleconsultations/<id>/fiche-fse`. */
+export function sheetOf(path: string): string | undefined {
+  return /^\/mes-teleconsultations\/(cs_[0-9a-f]{32})\/fiche-fse$/.exec(path)?.[1]
 }
 
 const AFTER = 'chevet.after'

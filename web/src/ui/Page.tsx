@@ -3,6 +3,7 @@ import { useCommon } from '../i18n/common'
 import { TextSize, ThemeChoice } from './DisplayMenu'
 import { LanguageSwitch } from './LanguageSwitch'
 import { HelpIcon, Logo } from './icons'
+import { shown } from './shown'
 
 interface PageProps {
   /** Under the name of the product. */
@@ -27,11 +28,11 @@ const HELP = { href: '/aide' }
 export function Page({ line, title, screen, navigation, help = HELP, foot, wide = false, children }: PageProps) {
   const { t } = useCommon()
   const heading = useRef<HTMLHeadingElement>(null)
-  const first = useRef(true)
   useEffect(() => {
+    const name = screen ?? ''
     // Not on arrival: browsers begin at the top of a page by themselves.
-    if (!first.current) heading.current?.focus()
-    first.current = false
+    if (shown.screen !== undefined && shown.screen !== name) heading.current?.focus()
+    shown.screen = name
   }, [screen])
   return (
     <div className={wide ? 'page page-wide' : 'page'}>
