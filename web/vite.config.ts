@@ -33,12 +33,6 @@ export default defineConfig({
     // The call part carries the WebRTC client (about 150 kB compressed) and is fetched after the first paint.
     chunkSizeWarningLimit: 900,
     sourcemap: false,
-    rolldownOptions: {
-      output: {
-        // What every page begins with, as one file: it compresses better and needs no second round trip.
-        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/(react|react-dom|scheduler)\/|src\/ui\/(Boundary|Button|Dialog|DisplayMenu|LanguageSwitch|Notice|Page|Progress|Toasts|display|icons)|src\/i18n\/(\w\w\/)?(common|context|language)/ }] },
-      },
-    },
   },
   server: {
     proxy: {
