@@ -6,6 +6,7 @@ import { capture, release, type Captured } from '../../media/capture'
 import { Button } from '../../ui/Button'
 import { Notice } from '../../ui/Notice'
 import { RetryIcon } from '../../ui/icons'
+import { happened, wentWrong } from '../diary'
 import { Frame } from '../Frame'
 import { Phone } from '../Phone'
 import type { Handed } from '../handed/useHanded'
@@ -69,12 +70,17 @@ export default function CallScreen({ visit, handed, payments, take, phone }: Cal
       const session = await insist(attempt, () => stopped || blocked >= BLOCKED_MAX, pauseOrOnline)
       if (stopped) return
       setFailed(session === undefined ? (blocked > 0 ? 'blocked' : 'away') : undefined)
+      if (session !== undefined) happened(round === 0 ? 'call_joined' : 'reconnected')
+      else if (blocked > 0) wentWrong('ice_failed')
       session?.onEnd((reason) => {
         if (stopped) return
         setJoined(undefined)
         if (reason === 'left') leave()
         else if (reason === 'elsewhere') mark({ ended: 'taken-over' })
-        else setRound((before) => before + 1)
+        else {
+          happened('reconnecting')
+          setRound((before) => before + 1)
+        }
       })
     }
     void run()

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { codeOf } from '../api'
+import { happened, wentWrong } from '../diary'
 import type { Visit } from '../useVisit'
 import { isReadable, listOf, transportOf, withdraw, type Category, type Document } from './api'
 import { prepare, type Unsendable } from './photo'
@@ -84,9 +85,13 @@ export function useHanded(visit: Visit): Handed {
           cancelled,
           wait: pause,
         })
-        if (done !== undefined) setDocuments((before) => [...before.filter((one) => one.id !== done.id), done])
+        if (done !== undefined) {
+          happened('document_sent')
+          setDocuments((before) => [...before.filter((one) => one.id !== done.id), done])
+        }
         forget(id)
       } catch (error) {
+        wentWrong('upload_failed')
         change(id, { state: 'failed', problem: codeOf(error) })
       }
     },
