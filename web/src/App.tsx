@@ -13,7 +13,7 @@ const sites: Record<Site, ComponentType> = {
   patient: lazy(() => import('./patient/PatientApp')),
   test: lazy(() => import('./patient/TestPage')),
   join: lazy(() => import('./join/Visit')),
-  professional: lazy(() => import('./pro/ProApp')),
+  other: lazy(() => import('./Others')),
 }
 
 export function App() {
@@ -33,7 +33,7 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = language
   }, [language])
-  useEffect(() => showDisplay(display, site === 'professional'), [display, site])
+  useEffect(() => (site === 'other' ? undefined : showDisplay(display, false)), [display, site])
   const Pages = sites[site]
   return (
     <LanguageContext value={chosen}>

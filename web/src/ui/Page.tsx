@@ -14,7 +14,7 @@ interface PageProps {
   screen?: string
   /** Between the name and the language: the professional's navigation. */
   navigation?: ReactNode
-  /** What the help link does; always the first thing of the foot. */
+  /** What the help link does, always the first thing of the foot; the help page unless said otherwise. */
   help?: { href: string } | { onClick: () => void }
   /** Beside the help link. */
   foot?: ReactNode
@@ -22,8 +22,10 @@ interface PageProps {
   children: ReactNode
 }
 
+const HELP = { href: '/aide' }
+
 /** The frame of every page but the call itself. */
-export function Page({ line, title, screen, navigation, help, foot, wide = false, children }: PageProps) {
+export function Page({ line, title, screen, navigation, help = HELP, foot, wide = false, children }: PageProps) {
   const { t } = useCommon()
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
@@ -62,18 +64,19 @@ export function Page({ line, title, screen, navigation, help, foot, wide = false
         )}
       </main>
       <footer className="page-foot">
-        {help !== undefined &&
-          ('href' in help ? (
-            <a className="help" href={help.href}>
-              <HelpIcon />
-              {t.help}
-            </a>
-          ) : (
-            <button type="button" className="help" onClick={help.onClick}>
-              <HelpIcon />
-              {t.help}
-            </button>
-          ))}
+        {'href' in help ? (
+          // Beside the page that it is about, which may hold what nobody saved yet.
+          <a className="help" href={help.href} target="_blank" rel="noopener">
+            <HelpIcon />
+            {t.help}
+            <span className="unseen"> ({t.newTab})</span>
+          </a>
+        ) : (
+          <button type="button" className="help" onClick={help.onClick}>
+            <HelpIcon />
+            {t.help}
+          </button>
+        )}
         {foot}
         <ThemeChoice />
       </footer>
