@@ -35,8 +35,8 @@ export default defineConfig({
     sourcemap: false,
     rolldownOptions: {
       output: {
-        // What every page begins with, as one file: it compresses better and needs no second round trip.
-        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/(react|react-dom|scheduler)\/|src\/ui\/(Boundary|Button|Dialog|DisplayMenu|LanguageSwitch|Notice|Page|Progress|Toasts|display|icons)|src\/i18n\/(\w\w\/)?(common|context|language)/ }] },
+        // React as one file of its own: every page but the link page begins with it, and that one must not.
+        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/(react|react-dom|scheduler)\// }] },
       },
     },
   },
