@@ -33,10 +33,10 @@ export function Viewer({ api, document: shown, onClose }: ViewerProps) {
   }, [])
   useEffect(() => {
     let left = false
-    const tell = (got: ArrayBuffer | 'failed'): void => {
+    const show = (got: ArrayBuffer | 'failed'): void => {
       if (!left) setBytes(got)
     }
-    bytesOf(api, shown.id).then(tell, () => tell('failed'))
+    bytesOf(api, shown.id).then(show, () => show('failed'))
     return () => {
       left = true
     }
