@@ -2,7 +2,7 @@ import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
 import { codeOf } from '../api'
 import type { Visit } from '../useVisit'
 import { isReadable, listOf, transportOf, withdraw, type Category, type Document } from './api'
-import { prepare, type Unsendable } from './photo'
+import { prepare, type Unsendable } from '../../documents/photo'
 import { upload } from './upload'
 
 /** A file on its way to the professional. */
