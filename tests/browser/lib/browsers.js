@@ -56,9 +56,22 @@ export async function startChromium(t, flags = []) {
   }
 }
 
+/**
+ * For each page Playwright sets the colours that it prefers, by a command that came after the Firefox of today's Debian: the
+ * answer is given here. It is the one thing that Playwright has no option for.
+ */
+function answerForFirefox(browser) {
+  const session = Object.getPrototypeOf(browser._connection.toImpl(browser)._browserSession)
+  const send = session.send
+  session.send = function (method, ...rest) {
+    return method === 'emulation.setMediaFeaturesOverride' ? Promise.resolve({}) : send.call(this, method, ...rest)
+  }
+}
+
 /** Debian's Firefox, by WebDriver BiDi: Playwright's own protocol needs a Firefox of its own. */
 export async function startFirefox(t) {
   const browser = await firefox.launch({ channel: 'moz-firefox', executablePath: FIREFOX, firefoxUserPrefs: FIREFOX_PREFERENCES, timeout: 90_000 })
+  answerForFirefox(browser)
   t.after(() => Promise.race([browser.close().catch(() => undefined), sleep(10_000)]))
   const open = async ({ isMobile: _, ...options } = {}) => {
     const context = await browser.newContext(options)

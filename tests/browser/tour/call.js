@@ -10,7 +10,7 @@ export async function call(world, look) {
   const doctor = await professional(world, JEANNE, { portrait: DOCTOR })
   await appointment(doctor, { email: 'anne@maison.example' })
   const anne = await world.atDesk(new URL(await linkSent(server, 'mails', '/c')), { portrait: PATIENT })
-  await begin(anne, { answer: '02/03/1941' })
+  await begin(anne)
   await agree(anne)
   await tellPlace(anne, { place: '4 place du Foirail, Mende', number: '06 12 34 56 78' })
   await checkDevices(anne)
