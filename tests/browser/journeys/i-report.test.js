@@ -24,7 +24,7 @@ const begins = (path, magic) => assert.equal(readFileSync(path).subarray(0, magi
 test('journey_i_the_form_is_kept_while_it_is_written_validated_once_corrected_by_an_addendum_and_everything_is_taken_away', { timeout: 480_000 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'chevet-journey-i-'))
   const world = await startWorld(t)
-  const { server, words: { pro } } = world
+  const { server, words: { pro, desk } } = world
   const doctor = await professional(world)
   await appointment(doctor, { email: 'anne@maison.example' })
   const anne = await world.onPhone(await linkSent(server, 'mails', '/c'))
@@ -61,6 +61,7 @@ test('journey_i_the_form_is_kept_while_it_is_written_validated_once_corrected_by
   await press(doctor, pro.sheetOpen)
   await seeSheet(doctor)
   assert.deepEqual(await violations(doctor.page), [])
+  await doctor.page.getByRole('link', { name: desk.sheetBack }).click()
 
   // The page in the archive judges the files beside it, without a server.
   const zip = await downloaded(doctor, pro.downloadZip, folder)
@@ -86,7 +87,7 @@ test('journey_i_the_form_is_kept_while_it_is_written_validated_once_corrected_by
 
 async function seeSheet(doctor) {
   const { pro } = doctor.words
-  await doctor.page.getByRole('heading', { name: pro.sheetTitle }).waitFor()
+  await doctor.page.getByRole('heading', { level: 1, name: pro.sheetTitle }).waitFor()
   await doctor.page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   const copy = doctor.page.getByRole('button', { name: beginning(pro.copyValue('')) }).first()
   await copy.click()

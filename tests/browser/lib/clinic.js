@@ -1,7 +1,7 @@
 import { permitted } from './patient.js'
 import { linkSent } from './mail.js'
 import { framesShown } from './pages.js'
-import { beginning, button, choose, fill, fillAll, press, pressInDialog, see, seeHeading, unfold } from './press.js'
+import { beginning, button, choose, fill, fillAll, press, pressInDialog, see, seeHeading } from './press.js'
 import { authenticator } from './totp.js'
 import { until } from './wait.js'
 
@@ -178,8 +178,8 @@ export async function validateForm(desk, text) {
 /** The upgrade of an immediate call: the identity that makes it a file. */
 export async function createFile(desk, patient = ANNE) {
   const { pro } = desk.words
-  await unfold(desk, pro.upgrade)
+  await button(desk, pro.upgrade).first().click()
   await fillPatient(desk, patient)
-  await desk.page.locator('form').getByRole('button', { name: pro.upgrade, exact: true }).click()
+  await pressInDialog(desk, pro.upgrade)
   await see(desk, pro.upgraded)
 }

@@ -3,7 +3,7 @@ import { appointment, endForAll, JEANNE, letIn, professional, seeEachOther, vali
 import { linkSent } from '../lib/mail.js'
 import { agree, atScreen, begin, checkDevices, tellPlace } from '../lib/patient.js'
 import { DOCTOR, PATIENT } from '../lib/portrait.js'
-import { button, press, pressInDialog, see, seeHeading, unfold } from '../lib/press.js'
+import { button, press, pressInDialog, see, unfold } from '../lib/press.js'
 
 export async function call(world, look) {
   const { server, words: { pro, guest: texts } } = world
@@ -60,7 +60,7 @@ export async function call(world, look) {
   await unfold(doctor, pro.addendum)
   await look('report', doctor)
   await press(doctor, pro.sheetOpen)
-  await seeHeading(doctor, pro.sheetTitle)
+  await doctor.page.locator('.pro-sheet').first().waitFor()
   await look('billing-sheet', doctor)
   await doctor.page.goto(`${server.http}/mes-teleconsultations`)
   await doctor.page.getByRole('tab', { name: pro.tabDone }).click()
