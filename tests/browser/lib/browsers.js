@@ -68,6 +68,14 @@ function answerForFirefox(browser) {
   }
 }
 
+/** Playwright fills fields in Firefox by setting their value, which React takes for its own doing; as typed it is heard. */
+function insertAsTyped() {
+  Object.defineProperty(window, '__pw_bidiInsertText', {
+    get: () => (text) => void document.execCommand('insertText', false, text),
+    set: () => undefined,
+  })
+}
+
 /** Debian's Firefox, by WebDriver BiDi: Playwright's own protocol needs a Firefox of its own. */
 export async function startFirefox(t) {
   const browser = await firefox.launch({ channel: 'moz-firefox', executablePath: FIREFOX, firefoxUserPrefs: FIREFOX_PREFERENCES, timeout: 90_000 })
@@ -75,6 +83,7 @@ export async function startFirefox(t) {
   t.after(() => Promise.race([browser.close().catch(() => undefined), sleep(10_000)]))
   const open = async ({ isMobile: _, ...options } = {}) => {
     const context = await browser.newContext(options)
+    await context.addInitScript(insertAsTyped)
     const page = await context.newPage()
     page.setDefaultTimeout(60_000)
     return page
