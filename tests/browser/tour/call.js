@@ -5,7 +5,7 @@ import { linkSent } from '../lib/mail.js'
 import { agree, atScreen, begin, checkDevices, tellPlace } from '../lib/patient.js'
 import { ORDONNANCE, pdf } from '../lib/pdf.js'
 import { DOCTOR, PATIENT } from '../lib/portrait.js'
-import { button, fill, press, pressInDialog, see, unfold } from '../lib/press.js'
+import { button, fill, press, see, unfold } from '../lib/press.js'
 
 export async function call(world, look) {
   const { server, words: { pro, guest: texts, deskDocuments: documents, payment, desk } } = world
