@@ -25,6 +25,9 @@ pub mod export;
 pub mod fetch;
 pub mod fhir;
 pub mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hooks;
 pub mod http;
 pub mod idempotency;
@@ -149,7 +152,7 @@ impl Clinic {
         let lookup = LookupKey::new(&key);
         let scheduler = Scheduler::new(store.clone(), clock.clone());
         let outbox = Outbox::new(store.clone(), clock.clone(), scheduler.clone());
-        let sealer = seal::Sealer::open(&config.seal, &config.data_dir, &config.organisation, &clock)?;
+        let sealer = seal::Sealer::open(&config.seal, &store, &config.organisation, &clock).await?;
         let card_host = match &config.cps {
             Some(cps) => Some(accounts::cps::open(cps, &clock).await?),
             None => None,
