@@ -22,6 +22,7 @@ mod built_in {
     use chevet_emulators::cards::Cards;
     use chevet_emulators::payment::Payments;
     use chevet_emulators::psc::{Client, Psc};
+    use chevet_emulators::tsa::TimeStamps;
     use rand::distr::{Alphanumeric, SampleString};
 
     /// The emulators of a `--dev` run; none otherwise.
@@ -29,6 +30,7 @@ mod built_in {
         emulators: Option<Emulators>,
         payments: Option<Payments>,
         _psc: Option<Psc>,
+        _time_stamps: Option<TimeStamps>,
         clock: Clock,
     }
 
@@ -36,7 +38,13 @@ mod built_in {
         /// Starts them on loopback and lets the clinic use them for whatever the settings leave open.
         pub async fn start(config: &Config, clinic: &mut ClinicConfig) -> anyhow::Result<Outside> {
             if !config.dev {
-                return Ok(Outside { emulators: None, payments: None, _psc: None, clock: Clock::system() });
+                return Ok(Outside {
+                    emulators: None,
+                    payments: None,
+                    _psc: None,
+                    _time_stamps: None,
+                    clock: Clock::system(),
+                });
             }
             let clock = Clock::movable();
             let emulators = Emulators::start().await.context("emulators")?;
@@ -66,7 +74,13 @@ mod built_in {
             let psc = psc(clinic, &clock).await?;
             cards(config, clinic, &clock)?;
             let payments = payments(clinic, &clock).await?;
-            Ok(Outside { emulators: Some(emulators), payments: Some(payments), _psc: psc, clock })
+            Ok(Outside {
+                _time_stamps: time_stamps(config, clinic).await?,
+                emulators: Some(emulators),
+                payments: Some(payments),
+                _psc: psc,
+                clock,
+            })
         }
 
         /// Pages of the emulators, and the clock.
@@ -125,6 +139,23 @@ mod built_in {
         let secret = Secret::new(payments.secret());
         config.emulator = Some(EmulatorConfig { url: payments.url(), secret });
         Ok(payments)
+    }
+
+    /// A time stamp service, whose authority is kept in `data_dir/time-stamps.pem`, unless one is configured.
+    async fn time_stamps(
+        config: &Config,
+        clinic: &mut ClinicConfig,
+    ) -> anyhow::Result<Option<TimeStamps>> {
+        if clinic.seal.tsa.is_some() {
+            return Ok(None);
+        }
+        let service = TimeStamps::start().await.context("emulators")?;
+        let file = config.server.data_dir.join("time-stamps.pem");
+        std::fs::create_dir_all(&config.server.data_dir).context("emulators")?;
+        std::fs::write(&file, service.authority_pem()).context("emulators")?;
+        clinic.seal.tsa = Some(service.url());
+        clinic.seal.tsa_authorities = Some(file);
+        Ok(Some(service))
     }
 
     /// Test cards in `data_dir/cards`, and the listener that takes them, unless one is configured.

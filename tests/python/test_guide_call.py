@@ -327,7 +327,7 @@ async def test_guide_row_20_a_validated_form_makes_a_report_with_what_the_law_as
     # The seal, by the server and by others.
     said = await doctor.did("/api/v1/verify", pdf.bytes)
     (seal,) = said["signatures"]
-    assert said["valid"] and seal["ours"] and seal["intact"] and seal["whole"]
+    assert said["valid"] and seal["ours"] and seal["intact"] and seal["whole"] and seal["time_stamp_trusted"]
     await asyncio.to_thread(judged, pdf.bytes)
     again = await doctor.call("PUT", f"{visit['path']}/form", {"answers": {"reason": "Autre"}})
     assert again.status == 409, "what was validated stays as it is"
