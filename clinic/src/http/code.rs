@@ -118,6 +118,8 @@ codes! {
         "Ce n’est plus possible à ce stade." "Not possible at this stage."
     Conflict 409 "conflict"
         "Cela existe déjà." "This exists already."
+    LastAdministrator 409 "last-administrator"
+        "C’est le dernier administrateur." "This is the last administrator."
     RequestInProgress 409 "request-in-progress"
         "La même demande est en cours." "The same request is being worked on."
     LinkExpired 410 "link-expired"

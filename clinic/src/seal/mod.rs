@@ -20,6 +20,7 @@ pub use pades::{Found, check};
 pub use routes::{Api, router};
 pub use update::Unfit;
 
+use crate::admin::{Adapter, Health};
 use crate::client::HttpClient;
 use crate::clock::Clock;
 use crate::model::Seal;
@@ -57,6 +58,7 @@ pub struct Sealer {
     key: Arc<SealKey>,
     name: String,
     tsa: Option<(HttpClient, String)>,
+    health: Option<Health>,
 }
 
 impl Sealer {
@@ -69,7 +71,31 @@ impl Sealer {
     ) -> Result<Sealer, SealKeyError> {
         let key = SealKey::open(config.key.as_ref(), data_dir, organisation, clock)?;
         let tsa = config.tsa.clone().map(|url| (HttpClient::new(STAMP_TIME), url));
-        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa })
+        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa, health: None })
+    }
+
+    /// With where the answers of the time stamp service are noted.
+    pub(crate) fn noting(mut self, health: Health) -> Sealer {
+        self.health = Some(health);
+        self
+    }
+
+    /// Asks the time stamp service about nothing in particular. `None` without one; the error is a stable word.
+    pub(crate) async fn time_stamp_now(&self) -> Option<Result<Timestamp, String>> {
+        let (client, url) = self.tsa.as_ref()?;
+        let nothing: [u8; 32] = rand::random();
+        let answer = self.stamp(client, url, &nothing).await;
+        Some(answer.map(|stamp| stamp.at).map_err(|why| why.to_string()))
+    }
+
+    async fn stamp(&self, client: &HttpClient, url: &str, signature: &[u8]) -> Result<tsa::Stamp, tsa::NoStamp> {
+        let answer = tsa::ask(client, url, signature).await;
+        match (&self.health, &answer) {
+            (Some(health), Ok(_)) => health.worked(Adapter::Timestamp),
+            (Some(health), Err(why)) => health.failed(Adapter::Timestamp, why),
+            (None, _) => {}
+        }
+        answer
     }
 
     /// SHA-256 of the certificate, hexadecimal.
@@ -93,7 +119,7 @@ impl Sealer {
         let (prepared, signed) = prepared.await.map_err(|_| SealError::Unfit(Unfit::Unreadable))??;
         let stamp = match &self.tsa {
             None => None,
-            Some((client, url)) => match tsa::ask(client, url, &signed.signature).await {
+            Some((client, url)) => match self.stamp(client, url, &signed.signature).await {
                 Ok(stamp) if stamp.token.len() <= STAMP_ROOM => Some(stamp),
                 Ok(_) => {
                     tracing::warn!("sealed without a time stamp: the service's answer is too long");

@@ -4,6 +4,7 @@ mod call;
 mod documents;
 mod dossier;
 mod fake;
+mod feedback;
 mod hidden;
 mod immediate;
 mod links;

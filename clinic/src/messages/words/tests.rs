@@ -44,6 +44,8 @@ pub(crate) fn every_kind() -> Vec<Kind> {
         Kind::PasswordReset { link: link.clone() },
         Kind::PasswordChanged,
         Kind::SecondFactorSet,
+        Kind::SecondFactorReset,
+        Kind::TestMessage,
         Kind::RecoveryCodeUsed,
         Kind::LoginAlert { at, zone: zone.clone() },
         Kind::AccountLocked { until: at, zone: zone.clone() },
