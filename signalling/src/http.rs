@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -20,9 +18,7 @@ use livekit_protocol as proto;
 use crate::request::{self, Ask};
 use crate::session::{Protocol, ServerFacts};
 use crate::socket::{self, NewSocket};
-
-/// Bytes of a WebSocket message of a client.
-const MESSAGE_MAX: usize = 2 * 1024 * 1024;
+use crate::upgrade::Upgrade;
 
 #[derive(Debug)]
 struct Door {
@@ -66,12 +62,6 @@ async fn cross_origin(request: Request, next: Next) -> Response {
 }
 
 type Parameters = Query<Vec<(String, String)>>;
-/// Most messages of clients fit.
-const READ_BUFFER: usize = 4 << 10;
-/// What gathers before it is written.
-const WRITE_BUFFER: usize = 8 << 10;
-
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
 
 async fn connect_dual(
     State(door): Shared,
@@ -176,15 +166,6 @@ fn connect(
     query: Parameters,
     upgrade: Upgrade,
 ) -> Response {
-    let Ok(upgrade) = upgrade else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    let upgrade = upgrade
-        .max_message_size(MESSAGE_MAX)
-        .max_frame_size(MESSAGE_MAX)
-        // The library's own size is 128 KiB, cleared before each read and kept for as long as the client stays.
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER);
     let (claims, ask) = match read(door, protocol, headers, query) {
         Ok(read) => read,
         Err(refusal) => return refusal.into_response(),
@@ -206,7 +187,7 @@ fn connect(
             }
             Err(ResumeError::Unknown) => {
                 let control = door.control.clone();
-                upgrade.on_upgrade(async move |socket: WebSocket| socket::send_away(&control, socket).await)
+                upgrade.on_upgrade(async move |socket| socket::send_away(&control, socket).await)
             }
             Err(ResumeError::Refused(error)) => Refusal(error.status(), error.to_string()).into_response(),
         };

@@ -13,6 +13,7 @@ mod request;
 mod seat;
 pub mod session;
 mod socket;
+mod upgrade;
 
 pub use http::router;
 pub use session::ServerFacts;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use bytes::Bytes;
 use chevet_control::Control;
 use chevet_control::registry::{Joined, Notice};
@@ -15,9 +14,13 @@ use livekit_protocol as proto;
 use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::seat::SeatHouse;
 use crate::session::{Hello, ServerFacts, Session};
+use crate::upgrade::{self, Socket};
 
 /// Without a word for this long a client is gone; as told in the join (`ping_timeout`).
 const SILENCE: Duration = Duration::from_secs(15);
@@ -34,13 +37,13 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What comes through the registry to a session that is resumed.
 pub(crate) struct NewSocket {
-    pub socket: WebSocket,
+    pub socket: Socket,
     pub hello: Hello,
 }
 
 /// Both halves of a socket. The writing half has a task of its own, so that a slow client does not hold the session.
 struct Line {
-    incoming: SplitStream<WebSocket>,
+    incoming: SplitStream<Socket>,
     outgoing: mpsc::Sender<Message>,
     /// Bytes in `outgoing`.
     waiting: Arc<AtomicUsize>,
@@ -50,7 +53,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(control: &Control, socket: WebSocket) -> Line {
+    fn new(control: &Control, socket: Socket) -> Line {
         let (mut sink, incoming) = socket.split();
         let slow = control.metrics().drop_of("signal_slow_client");
         let (outgoing, mut queue) = mpsc::channel::<Message>(QUEUE);
@@ -60,7 +63,7 @@ impl Line {
             while let Some(message) = queue.recv().await {
                 let last = matches!(message, Message::Close(_));
                 let bytes = size(&message);
-                let sent = tokio::time::timeout(WRITE_TIMEOUT, sink.send(message)).await;
+                let sent = tokio::time::timeout(WRITE_TIMEOUT, upgrade::send(&mut sink, message)).await;
                 written.fetch_sub(bytes, Ordering::Relaxed);
                 match sent {
                     Ok(Ok(())) if !last => {}
@@ -97,14 +100,14 @@ impl Line {
     }
 
     /// Lets the writer finish on its own.
-    fn close(self, code: u16, reason: &'static str) {
+    fn close(self, code: CloseCode, reason: &'static str) {
         let _ = self.outgoing.try_send(Message::Close(Some(CloseFrame { code, reason: reason.into() })));
     }
 
     /// Waits for what is queued, for a last message that must arrive.
     async fn finish(self) {
         let Line { outgoing, writer, incoming, .. } = self;
-        let frame = CloseFrame { code: close_code::NORMAL, reason: "".into() };
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
         let _ = outgoing.try_send(Message::Close(Some(frame)));
         drop(outgoing);
         let _ = tokio::time::timeout(GOODBYE, writer).await;
@@ -126,20 +129,14 @@ fn encode(message: proto::signal_response::Message) -> Message {
 }
 
 /// Tells a client that its session is unknown here.
-pub(crate) async fn send_away(control: &Control, socket: WebSocket) {
+pub(crate) async fn send_away(control: &Control, socket: Socket) {
     let line = Line::new(control, socket);
     line.send(Message::Binary(Bytes::from(crate::http::unknown_session().encode_to_vec())));
     line.finish().await;
 }
 
 /// Runs a session from join to leave, over all its sockets.
-pub(crate) async fn run(
-    control: Control,
-    facts: ServerFacts,
-    joined: Joined,
-    hello: Hello,
-    socket: WebSocket,
-) {
+pub(crate) async fn run(control: Control, facts: ServerFacts, joined: Joined, hello: Hello, socket: Socket) {
     let Joined { mut seat, snapshot } = joined;
     let sid = seat.sid.clone();
     tracing::info!(%sid, protocol = ?hello.protocol, "session begins");
@@ -167,7 +164,7 @@ pub(crate) async fn run(
         if session.take_socket_drop()
             && let Some(open) = line.take()
         {
-            open.close(close_code::AWAY, "");
+            open.close(CloseCode::Away, "");
             session.on_socket_lost(Instant::now());
         }
 
@@ -179,7 +176,7 @@ pub(crate) async fn run(
                     if let Ok(new) = attachment.downcast::<NewSocket>() {
                         let NewSocket { socket, hello } = *new;
                         if let Some(old) = line.replace(Line::new(&control, socket)) {
-                            old.close(close_code::NORMAL, "replaced");
+                            old.close(CloseCode::Normal, "replaced");
                         }
                         session.on_attached(Instant::now(), hello);
                     }
@@ -195,7 +192,7 @@ pub(crate) async fn run(
                     Incoming::Garbage => {
                         control.metrics().drop_of("signal_garbage").inc();
                         if let Some(open) = line.take() {
-                            open.close(close_code::UNSUPPORTED, "binary SignalRequest expected");
+                            open.close(CloseCode::Unsupported, "binary SignalRequest expected");
                         }
                         session.on_socket_lost(now);
                     }
@@ -214,7 +211,7 @@ pub(crate) async fn run(
             () = sleep_until(silent_at) => {
                 control.metrics().drop_of("signal_silent_client").inc();
                 if let Some(open) = line.take() {
-                    open.close(close_code::POLICY, "silent for too long");
+                    open.close(CloseCode::Policy, "silent for too long");
                 }
                 session.on_socket_lost(Instant::now());
             }
@@ -255,7 +252,8 @@ async fn receive(line: &mut Option<Line>) -> Incoming {
             Err(_) => Incoming::Garbage,
         },
         Message::Text(_) => Incoming::Garbage,
-        Message::Ping(_) | Message::Pong(_) => Incoming::Nothing,
+        // A raw frame is never read.
+        Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Incoming::Nothing,
         Message::Close(_) => Incoming::Lost,
     }
 }

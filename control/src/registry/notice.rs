@@ -52,7 +52,7 @@ pub enum Notice {
     /// Participants as they are now, the receiver itself included when it changed.
     /// Shared by all who are told.
     Update(Arc<[proto::ParticipantInfo]>),
-    RoomUpdate(proto::Room),
+    RoomUpdate(Box<proto::Room>),
     /// New, or changed in `info` or `media`. Always after the `Update` that shows it. Never one's own.
     Published(Offered),
     /// Its subscriptions are gone, or end now. Never one's own.
@@ -131,5 +131,16 @@ impl std::fmt::Debug for Notice {
             Notice::Attached(_) => f.write_str("Attached"),
             Notice::Leave { reason, action } => f.debug_tuple("Leave").field(reason).field(action).finish(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Notice;
+
+    /// A session's channel allocates notices by the dozen, before there are any.
+    #[test]
+    fn a_notice_is_small() {
+        assert!(size_of::<Notice>() <= 72, "{}", size_of::<Notice>());
     }
 }

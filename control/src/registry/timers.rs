@@ -91,7 +91,7 @@ impl Hub {
     pub fn tell_room(&mut self, name: &str) {
         let Some(info) = self.room_info_of(name) else { return };
         for to in self.room_members(name) {
-            self.notify(to, Notice::RoomUpdate(info.clone()));
+            self.notify(to, Notice::RoomUpdate(Box::new(info.clone())));
         }
     }
 

@@ -253,7 +253,7 @@ impl<H: House> Session<H> {
         match notice {
             Notice::Update(participants) => self.tell_participants(now, &participants),
             Notice::RoomUpdate(room) => {
-                self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(room) }))
+                self.send(Message::RoomUpdate(proto::RoomUpdate { room: Some(*room) }))
             }
             Notice::Published(offered) => self.track_appeared(now, offered),
             Notice::Unpublished { track_sid, .. } => self.track_gone(now, &track_sid),

@@ -308,8 +308,8 @@ async fn nobody_sees_a_document_that_does_not_show_itself_to_them() {
     let shown = call.uploaded(&call.doctor, &pdf("", b""), shown).await;
     assert_eq!(call.seen(&call.guest).await, [shown.clone()]);
     assert_eq!(call.seen(&call.doctor).await.len(), 2);
-    let guest =
-        call.world.call(&call.guest, Method::GET, &format!("/p/v1/documents/{hidden}/content"), Value::Null);
+    let content = format!("/p/v1/documents/{hidden}/content");
+    let guest = call.world.call(&call.guest, Method::GET, &content, Value::Null);
     assert_eq!(guest.await.status.as_u16(), 404);
     for path in ["", "/content", "/upload"] {
         let path = format!("{}/{shown}{path}", call.path);
