@@ -177,10 +177,26 @@ mod tests {
     #[test]
     fn browsers_are_known_by_family_and_system() {
         for (agent, browser, os) in [
-            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0", BrowserFamily::Firefox, SystemFamily::Windows),
-            ("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0", BrowserFamily::Edge, SystemFamily::Windows),
-            ("Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1", BrowserFamily::Safari, SystemFamily::Ios),
-            ("Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36", BrowserFamily::Chrome, SystemFamily::Android),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:130.0) Gecko/20100101 Firefox/130.0",
+                BrowserFamily::Firefox,
+                SystemFamily::Windows,
+            ),
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36 Edg/130.0.0.0",
+                BrowserFamily::Edge,
+                SystemFamily::Windows,
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 17_4 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Mobile/15E148 Safari/604.1",
+                BrowserFamily::Safari,
+                SystemFamily::Ios,
+            ),
+            (
+                "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Mobile Safari/537.36",
+                BrowserFamily::Chrome,
+                SystemFamily::Android,
+            ),
             ("", BrowserFamily::Other, SystemFamily::Other),
         ] {
             assert_eq!(client(agent), SessionClient { browser: Some(browser), os: Some(os) }, "{agent}");

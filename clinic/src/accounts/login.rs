@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::devices::{self, Arrived, Visit};
 use super::registration::{Address, MAILS, check_password, find, mail};
 use super::secrets::{self, MailedPurpose};
-use super::devices::{self, Arrived, Visit};
 use super::slow;
 use crate::Clinic;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};

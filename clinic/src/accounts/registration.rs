@@ -18,9 +18,7 @@ use crate::ids::AccountId;
 use crate::limits::{self, Rate};
 use crate::model::identifier::{PROFESSIONS, is_adeli, is_finess, is_rpps, is_siret, profession_of};
 use crate::model::people::{email, email_key, name};
-use crate::model::{
-    Account, AccountStatus, IdType, Practice, Professional, Role, Sector, VerifiedBy, phone,
-};
+use crate::model::{Account, AccountStatus, IdType, Practice, Professional, Role, Sector, VerifiedBy, phone};
 use crate::outbox::{Channel, Message, Post};
 use crate::settings::Approval;
 use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};

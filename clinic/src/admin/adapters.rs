@@ -15,8 +15,8 @@ use crate::documents::clamd;
 use crate::http::problem::ProblemBody;
 use crate::http::{Action, Code, Path, Problem, SignedIn};
 use crate::limits::Rate;
-use crate::messages::{self, Channel};
 use crate::messages::settings::GatewayConfig;
+use crate::messages::{self, Channel};
 use crate::model::{Professional, Provider};
 use crate::outbox::Message;
 

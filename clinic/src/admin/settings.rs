@@ -230,23 +230,17 @@ fn apply(settings: &mut Settings, change: SettingsChange) -> Result<(), Problem>
     }
     contact(&mut settings.contact, change.contact, &mut wrong);
     let defaults = change.defaults;
-    let mut minutes = |field: &mut u32, given: Option<u32>, name: &str, (least, most): (u32, u32)| {
-        match given {
-            Some(given) if (least..=most).contains(&given) => *field = given,
-            Some(_) => wrong.push_bounds(&format!("/defaults/{name}"), least, most),
-            None => {}
-        }
+    let mut minutes = |field: &mut u32, given: Option<u32>, name: &str, (least, most): (u32, u32)| match given
+    {
+        Some(given) if (least..=most).contains(&given) => *field = given,
+        Some(_) => wrong.push_bounds(&format!("/defaults/{name}"), least, most),
+        None => {}
     };
     let (_, least, most) = IMMEDIATE_MINUTES;
     minutes(&mut settings.slot_minutes, defaults.slot_minutes, "slot_minutes", SLOT_MINUTES);
     minutes(&mut settings.early_minutes, defaults.early_minutes, "early_minutes", EDGE_MINUTES);
     minutes(&mut settings.late_minutes, defaults.late_minutes, "late_minutes", EDGE_MINUTES);
-    minutes(
-        &mut settings.immediate_minutes,
-        defaults.immediate_minutes,
-        "immediate_minutes",
-        (least, most),
-    );
+    minutes(&mut settings.immediate_minutes, defaults.immediate_minutes, "immediate_minutes", (least, most));
     if let Some(word) = defaults.identity_check {
         match serde_json::from_value(word.into()) {
             Ok(check) => settings.identity_check = check,
@@ -258,7 +252,8 @@ fn apply(settings: &mut Settings, change: SettingsChange) -> Result<(), Problem>
 }
 
 fn contact(line: &mut ContactLine, change: ContactChange, wrong: &mut Problem) {
-    let typed = |given: Option<String>| given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let typed =
+        |given: Option<String>| given.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     if let Some(given) = change.phone {
         match typed(given).map(|text| phone::line(&text)) {
             Some(None) => wrong.push_field("/contact/phone", "invalid-phone"),
@@ -366,8 +361,10 @@ fn changes(before: &Settings, after: &Settings) -> Vec<(Audited, String)> {
 #[utoipa::path(get, path = "/api/v1/retention", tag = "server", responses(
     (status = 200, description = "The times, in hours, with the bounds of what may be set", body = Vec<RetentionBody>),
 ))]
-pub(super) async fn retention(State(clinic): State<Clinic>) -> Result<axum::Json<Vec<RetentionBody>>, Problem> {
-    Ok(axum::Json(rows(&settings(clinic.store())?)))
+pub(super) async fn retention(
+    State(clinic): State<Clinic>,
+) -> Result<axum::Json<Vec<RetentionBody>>, Problem> {
+    Ok(axum::Json(rows(&settings(clinic.store())?.value)))
 }
 
 /// Whom to ask for help.

@@ -69,8 +69,19 @@ fn is_open(event: &Event) -> bool {
             || object.parse::<SupportId>().is_ok()
             || object.parse::<WebhookId>().is_ok()
     });
-    let families =
-        ["account", "auth", "admin", "api", "access", "backup", "payment", "security", "signature", "support", "webhook"];
+    let families = [
+        "account",
+        "auth",
+        "admin",
+        "api",
+        "access",
+        "backup",
+        "payment",
+        "security",
+        "signature",
+        "support",
+        "webhook",
+    ];
     let whose = !matches!(event.actor.kind, ActorKind::Participant);
     known && whose && families.contains(&family)
 }

@@ -89,7 +89,8 @@ fn is_last_administrator(read: &impl Read, account: &Account) -> Result<bool, St
     if !is_one(account) {
         return Ok(false);
     }
-    let mut query = Find::new("status", IndexKey::new().text(account_status(AccountStatus::Active))).limit(500);
+    let mut query =
+        Find::new("status", IndexKey::new().text(account_status(AccountStatus::Active))).limit(500);
     loop {
         let page = read.page::<Account>(&query)?;
         if page.items.iter().any(|one| one.id != account.id && is_one(one)) {

@@ -25,8 +25,8 @@ use crate::model::identifier::{ActFamily, profession_of};
 use crate::model::people::email_key;
 use crate::model::{
     Account, AccountStatus, Consultation, Contact, ExternalRef, Facility, IMMEDIATE_MINUTES,
-    INTEREST_TELECONSULTATION, IdentityCheck, Invitation, InvitationChannel, InvitationStatus, Kind, Participant, ParticipantRole,
-    ParticipantState, Patient, Professional, RecipientKind, Status,
+    INTEREST_TELECONSULTATION, IdentityCheck, Invitation, InvitationChannel, InvitationStatus, Kind,
+    Participant, ParticipantRole, ParticipantState, Patient, Professional, RecipientKind, Status,
 };
 use crate::store::{IndexKey, Query, Sealing, StoreError, Tx, Versioned};
 

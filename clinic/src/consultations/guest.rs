@@ -153,7 +153,8 @@ pub fn body(
     let minor = patient_of(read, consultation)?.is_some_and(|patient| patient.birth_date.is_minor(today));
     let asked = question != IdentityCheck::None && seat.identity_passed_at.is_none();
     let facts = super::guard::facts(read, now, consultation)?;
-    let link = invitation.as_ref().map(|invitation| links::state(now, consultation, invitation, facts.post_access));
+    let link =
+        invitation.as_ref().map(|invitation| links::state(now, consultation, invitation, facts.post_access));
     let next = match (seat.state, link) {
         (ParticipantState::Removed, _) => NextStep::Removed,
         (_, Some(LinkState::Documents)) => NextStep::Documents,

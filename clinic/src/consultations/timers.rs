@@ -97,7 +97,7 @@ pub fn wanted(
 
 /// Sets the timers by the state, and takes back those that it does not want.
 pub fn set(tx: &mut Tx<'_>, now: Timestamp, consultation: &Consultation) -> Result<(), StoreError> {
-    let wanted = wanted(now, consultation, &settings(tx)?);
+    let wanted = wanted(now, consultation, &settings(tx)?.value);
     for kind in BY_STATE {
         match wanted.iter().find(|(wanted, _)| *wanted == kind) {
             Some((_, due)) => tx.schedule(&Job::new(kind, &consultation.id, *due))?,

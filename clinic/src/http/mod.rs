@@ -61,9 +61,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
 }
 
 fn own() -> Router<Clinic> {
-    Router::new()
-        .route("/api/v1/openapi.json", get(description))
-        .route("/api/v1/status", get(status))
+    Router::new().route("/api/v1/openapi.json", get(description)).route("/api/v1/status", get(status))
 }
 
 async fn nothing() -> Problem {

@@ -88,7 +88,12 @@ impl Sealer {
         Some(answer.map(|stamp| stamp.at).map_err(|why| why.to_string()))
     }
 
-    async fn stamp(&self, client: &HttpClient, url: &str, signature: &[u8]) -> Result<tsa::Stamp, tsa::NoStamp> {
+    async fn stamp(
+        &self,
+        client: &HttpClient,
+        url: &str,
+        signature: &[u8],
+    ) -> Result<tsa::Stamp, tsa::NoStamp> {
         let answer = tsa::ask(client, url, signature).await;
         match (&self.health, &answer) {
             (Some(health), Ok(_)) => health.worked(Adapter::Timestamp),

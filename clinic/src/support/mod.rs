@@ -144,10 +144,7 @@ fn random_code() -> String {
     code
 }
 
-fn find(
-    read: &impl Read,
-    code: &str,
-) -> Result<Option<crate::store::Versioned<SupportBundle>>, StoreError> {
+fn find(read: &impl Read, code: &str) -> Result<Option<crate::store::Versioned<SupportBundle>>, StoreError> {
     let query = Query::new("code", IndexKey::new().text(code)).limit(1);
     Ok(read.page::<SupportBundle>(&query)?.items.into_iter().next())
 }

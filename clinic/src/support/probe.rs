@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::State;
 use axum::response::Response;
 use bytes::{BufMut, Bytes, BytesMut};
 use http::HeaderMap;
@@ -66,7 +66,7 @@ pub(super) async fn probe(
     let slot = SLOTS.try_acquire().map_err(|_| busy())?;
     let stopping = clinic.stopping();
     let upgrade = upgrade.max_message_size(PIECE + 64).max_frame_size(PIECE + 64);
-    Ok(upgrade.on_upgrade(async move |socket| {
+    Ok(upgrade.on_upgrade(move |socket| async move {
         let _ = tokio::time::timeout(PATIENCE, serve(socket, stopping)).await;
         drop(slot);
     }))

@@ -51,7 +51,10 @@ async fn a_guests_diagnosis_is_found_by_its_code_with_states_times_and_lights_an
     assert_eq!((&seen["by"], &seen["role"]), (&json!("guest"), &json!("patient")));
     assert_eq!(seen["diagnostic"], diagnosis());
     let consultation = &seen["consultation"];
-    assert_eq!((&consultation["status"], &consultation["may_extend"]), (&json!("in_progress"), &json!(false)));
+    assert_eq!(
+        (&consultation["status"], &consultation["may_extend"]),
+        (&json!("in_progress"), &json!(false))
+    );
     assert_eq!(consultation["participants"].as_array().unwrap().len(), 2);
     let invitation = &consultation["invitations"][0];
     assert_eq!(invitation["destination"], "•• •• •• •• 78");
@@ -118,17 +121,24 @@ async fn support_sends_a_link_again_to_the_same_place_only() {
     })
     .await;
     // Neither another place nor the link itself nor the call.
-    let id = world.clinic.store().list::<crate::model::Consultation>(&crate::store::Query::new(
-        "status",
-        IndexKey::new(),
-    ));
+    let id = world
+        .clinic
+        .store()
+        .list::<crate::model::Consultation>(&crate::store::Query::new("status", IndexKey::new()));
     let id = id.unwrap().items[0].id.to_string();
     let base = format!("/api/v1/consultations/{id}");
     let elsewhere = world
-        .refused(&support, &format!("{base}/invitations/{invitation}/resend"), json!({ "phone": "06 99 99 99 99" }))
+        .refused(
+            &support,
+            &format!("{base}/invitations/{invitation}/resend"),
+            json!({ "phone": "06 99 99 99 99" }),
+        )
         .await;
     assert_eq!(elsewhere.0, 403);
-    assert_eq!(world.refused(&support, &format!("{base}/invitations/{invitation}/link"), json!({})).await.0, 403);
+    assert_eq!(
+        world.refused(&support, &format!("{base}/invitations/{invitation}/link"), json!({})).await.0,
+        403
+    );
     assert_eq!(world.refused(&support, &format!("{base}/media-token"), json!({})).await.0, 403);
     let words: Vec<String> = audit::read(world.clinic.store(), 0, 1000)
         .unwrap()
@@ -163,10 +173,7 @@ async fn support_makes_an_appointment_longer_only_where_administrators_let_it() 
     let told = events.iter().find(|one| one.event.action.as_str() == "support.window_extended").unwrap();
     assert!(told.event.on_behalf_of.is_some());
     world.did(&owner, &format!("/api/v1/consultations/{id}/end"), json!({})).await;
-    assert_eq!(
-        world.refused(&support, &path, json!({})).await,
-        (403, "capability-not-available".into())
-    );
+    assert_eq!(world.refused(&support, &path, json!({})).await, (403, "capability-not-available".into()));
 }
 
 #[tokio::test]
@@ -307,7 +314,10 @@ mod network {
             say(&mut socket, [vec![2], vec![0; 10_000]].concat()).await;
         }
         say(&mut socket, vec![3]).await;
-        assert_eq!(hear(&mut socket).await.into_data(), [vec![3], 30_000_u32.to_be_bytes().to_vec()].concat());
+        assert_eq!(
+            hear(&mut socket).await.into_data(),
+            [vec![3], 30_000_u32.to_be_bytes().to_vec()].concat()
+        );
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use crate::accounts::devices::{self, Visit};
 use crate::accounts::login::{Begun, SessionBody, body};
 use crate::accounts::psc::logout;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
-use crate::crypto::{Purpose, Secret};
+use crate::crypto::Purpose;
 use crate::http::problem::ProblemBody;
 use crate::http::{Code, Json, Peer, Problem, SignedIn, session};
 use crate::ids::AccountId;

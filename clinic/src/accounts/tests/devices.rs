@@ -54,12 +54,14 @@ async fn a_login_from_a_browser_that_was_not_seen_before_is_told_by_mail() {
     world.mail(EMAIL, "login-alert").await;
     let device = device.unwrap();
     let (_, again) = world.logs_in(&secret, FIREFOX, Some(&device)).await;
-    assert_eq!((again.as_ref(), world.alerts().await), (Some(&device), 1), "a browser that is known is no news");
+    assert_eq!(
+        (again.as_ref(), world.alerts().await),
+        (Some(&device), 1),
+        "a browser that is known is no news"
+    );
     // A cookie that this server never made is of no use.
     world.logs_in(&secret, FIREFOX, Some("chevet-device=guessed")).await;
-    let told = async {
-        while world.alerts().await < 2 {}
-    };
+    let told = async { while world.alerts().await < 2 {} };
     tokio::time::timeout(Duration::from_secs(10), told).await.unwrap();
 }
 

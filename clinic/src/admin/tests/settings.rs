@@ -52,7 +52,10 @@ async fn an_administrator_sees_the_defaults_of_the_table_and_changes_them() {
     // Null takes away, absent leaves, the default needs no record.
     let body = json!({ "contact": { "phone": null }, "retention": { "dossier": 720 } });
     let again = patch(&world, &admin, body).await;
-    assert_eq!(again.body["contact"], json!({ "phone": null, "email": "aide@cabinet.example", "hours": "9 h – 18 h" }));
+    assert_eq!(
+        again.body["contact"],
+        json!({ "phone": null, "email": "aide@cabinet.example", "hours": "9 h – 18 h" })
+    );
     let stored = world.clinic.store().get::<Settings>(Settings::ID).unwrap().unwrap();
     assert_eq!(stored.retention.len(), 1);
     // What changes nothing is no new version.
@@ -91,14 +94,17 @@ async fn every_bad_value_is_told_with_its_pointer_and_bounds_and_nothing_is_chan
         expected.iter().map(|(pointer, word)| ((*pointer).to_owned(), (*word).to_owned())).collect();
     assert_eq!(found, expected);
     let errors = answer.body["errors"].as_array().unwrap();
-    let message = |pointer: &str| {
-        errors.iter().find(|one| one["pointer"] == pointer).unwrap()["message"].clone()
-    };
+    let message =
+        |pointer: &str| errors.iter().find(|one| one["pointer"] == pointer).unwrap()["message"].clone();
     assert_eq!(message("/retention/dossier"), "24..8760");
     assert_eq!(message("/defaults/early_minutes"), "0..60");
     assert!(!answer.body.to_string().contains("Jeanne"), "what was typed is not repeated");
     assert!(world.clinic.store().get::<Settings>(Settings::ID).unwrap().is_none());
-    for shape in [json!({ "retention": { "dossier": "long" } }), json!({ "colour": "red" }), json!({ "retention": { "dossier": -1 } })] {
+    for shape in [
+        json!({ "retention": { "dossier": "long" } }),
+        json!({ "colour": "red" }),
+        json!({ "retention": { "dossier": -1 } }),
+    ] {
         assert_eq!(patch(&world, &admin, shape).await.status, StatusCode::UNPROCESSABLE_ENTITY);
     }
 }
@@ -187,9 +193,8 @@ async fn what_ends_from_now_on_is_kept_as_long_as_the_setting_says() {
 async fn a_link_tells_whom_to_call_and_a_call_without_file_lasts_as_set() {
     let world = World::new().await;
     let (admin, _) = administrator(&world).await;
-    let (owner, _) = world
-        .person("jeanne@cabinet.example", |_, professional| professional.practice.phone = None)
-        .await;
+    let (owner, _) =
+        world.person("jeanne@cabinet.example", |_, professional| professional.practice.phone = None).await;
     let change = json!({
         "contact": { "phone": "02 41 42 43 44", "hours": "8 h – 12 h" }, "defaults": { "immediate_minutes": 30 },
     });
@@ -199,7 +204,10 @@ async fn a_link_tells_whom_to_call_and_a_call_without_file_lasts_as_set() {
     assert_eq!(record.slot_end.duration_since(record.slot_start).as_mins(), 30);
     let secret = world.secret("+33612345678", "immediate-call").await;
     let look = world.look(&secret).await;
-    assert_eq!((&look["practice_phone"], &look["contact_hours"]), (&json!("02 41 42 43 44"), &json!("8 h – 12 h")));
+    assert_eq!(
+        (&look["practice_phone"], &look["contact_hours"]),
+        (&json!("02 41 42 43 44"), &json!("8 h – 12 h"))
+    );
     let (_, guest) = world.enter(&secret).await;
     assert_eq!(guest["practice_phone"], "02 41 42 43 44");
     // The practice's own number comes first.

@@ -336,10 +336,7 @@ mod tests {
         });
         let faults = read(told).unwrap().faults(|code| code == "link-expired");
         let pointers: Vec<&str> = faults.iter().map(|(pointer, _)| pointer.as_str()).collect();
-        assert_eq!(
-            pointers,
-            ["/probe/loss_permille", "/quality/1/fps", "/quality/0/at_s", "/errors/0/code"]
-        );
+        assert_eq!(pointers, ["/probe/loss_permille", "/quality/1/fps", "/quality/0/at_s", "/errors/0/code"]);
         let many: Vec<_> = (0..121).map(|_| json!({ "at_s": 0 })).collect();
         let told = read(json!({ "page": "call", "quality": many })).unwrap();
         assert_eq!(told.faults(|_| false), [("/quality".to_owned(), "too-many")]);
