@@ -88,6 +88,19 @@ impl World {
     }
 }
 
+impl World {
+    /// Until the outbox waits for its next try, so that a clock moved on is not what the wait is counted from.
+    async fn waits(&self, failed: u32) {
+        let waits = async {
+            let jobs = || self.store.list::<Job>(&Query::new("due", IndexKey::new())).unwrap().items;
+            while !jobs().iter().any(|job| job.value.attempts == failed) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), waits).await.expect("the outbox waits for another try");
+    }
+}
+
 fn temporary() -> Result<Receipt, DeliveryError> {
     Err(DeliveryError::Temporary { reason: "gateway-503".into(), retry_in: None })
 }
@@ -116,12 +129,13 @@ async fn a_failed_try_is_repeated_with_the_same_key_and_later_each_time() {
     let waiting =
         world.reach(&message.id, |message| message.status == Status::Queued && message.attempts == 1).await;
     assert_eq!(waiting.last_error.as_deref(), Some("gateway-503"));
+    world.waits(1).await;
     world.clock.advance(SignedDuration::from_secs(4));
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(world.sender.keys.lock().unwrap().len(), 1);
     world.clock.advance(SignedDuration::from_secs(2));
     world.reach(&message.id, |message| message.status == Status::Queued && message.attempts == 2).await;
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    world.waits(2).await;
     world.clock.advance(SignedDuration::from_secs(20));
     let sent = world.reach(&message.id, |message| message.status == Status::Sent).await;
     assert_eq!((sent.attempts, sent.last_error), (3, None));
