@@ -92,9 +92,15 @@ audit: $(STAMPS)/test ## known vulnerabilities (fetches the advisory database)
 fmt: ## format the Rust code
 	cargo fmt --all
 
-.PHONY: screens
-screens: test-build tests/browser/node_modules/.package-lock.json ## the pictures of docs/screens, taken anew
-	npm --prefix tests/browser run --silent screens
+PAGES_READY := test-build tests/browser/node_modules/.package-lock.json
+
+.PHONY: test-pages
+test-pages: $(PAGES_READY) ## journeys A to J in real browsers, and what axe says of every screen
+	tests/browser/run journeys
+
+.PHONY: screenshots
+screenshots: $(PAGES_READY) ## the gallery in docs/screens, taken anew
+	npm --prefix tests/browser run --silent screenshots
 
 .PHONY: speed
 speed: ## CPU per forwarded packet and memory per subscriber, on this machine

@@ -183,6 +183,7 @@ fn seal(seal: &chevet_config::Seal) -> SealConfig {
     SealConfig {
         key: Some(files).filter(|_| !seal.key_file.is_empty()),
         tsa: Some(seal.tsa_url.clone()).filter(|url| !url.is_empty()),
+        tsa_authorities: Some((&seal.tsa_ca_file).into()).filter(|_| !seal.tsa_ca_file.is_empty()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Seals a PDF: `seal FOLDER IN.pdf OUT.pdf [TSA-URL]`; the key is kept in the folder, the certificate written beside as
-//! `seal.crt`. For judges outside of this program.
+//! Seals a PDF: `seal FOLDER IN.pdf OUT.pdf [TSA-URL [AUTHORITIES.pem]]`; the key is kept in the folder's store, the
+//! certificate written beside as `seal.crt`. For judges outside of this program.
 
 use std::path::Path;
 
@@ -14,13 +14,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         _ => return Err("usage: seal FOLDER IN.pdf OUT.pdf [TSA-URL]".into()),
     };
     let clock = Clock::system();
-    let config = SealConfig { key: None, tsa: arguments.get(3).cloned() };
-    let sealer = Sealer::open(&config, folder, "Cabinet des Tilleuls", &clock)?;
-    let (sealed, seal) = sealer.seal(std::fs::read(from)?, clock.now()).await?;
+    let authorities = arguments.get(4).map(std::path::PathBuf::from);
+    let config = SealConfig { key: None, tsa: arguments.get(3).cloned(), tsa_authorities: authorities };
+    let (_, store) = chevet_clinic::open_store(folder)?;
+    let sealer = Sealer::open(&config, &store, "Cabinet des Tilleuls", &clock).await?;
+    std::fs::write(folder.join("seal.crt"), sealer.certificate())?;
+    let sealed = sealer.seal(std::fs::read(from)?, clock.now()).await;
+    store.close().await;
+    let (sealed, seal) = sealed?;
     std::fs::write(to, sealed)?;
-    let pem = std::fs::read_to_string(folder.join("seal.pem"))?;
-    let start = pem.find("-----BEGIN CERTIFICATE").ok_or("no certificate")?;
-    std::fs::write(folder.join("seal.crt"), pem.get(start..).unwrap_or_default())?;
     println!("{}", serde_json::to_string(&seal)?);
     Ok(())
 }

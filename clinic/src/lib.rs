@@ -26,6 +26,9 @@ pub mod export;
 pub mod fetch;
 pub mod fhir;
 pub mod form;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod hooks;
 pub mod http;
 pub mod idempotency;
@@ -154,8 +157,8 @@ impl Clinic {
         let scheduler = Scheduler::new(store.clone(), clock.clone());
         let outbox = Outbox::new(store.clone(), clock.clone(), scheduler.clone());
         let health = Health::new(clock.clone());
-        let sealer = seal::Sealer::open(&config.seal, &config.data_dir, &config.organisation, &clock)?
-            .noting(health.clone());
+        let sealer = seal::Sealer::open(&config.seal, &store, &config.organisation, &clock).await?;
+        let sealer = sealer.noting(health.clone());
         let card_host = match &config.cps {
             Some(cps) => Some(accounts::cps::open(cps, &clock).await?),
             None => None,

@@ -13,7 +13,7 @@ use crate::seal::SealConfig;
 /// Settings of the clinic; `config/chevet.toml` explains them.
 #[derive(Clone, Debug)]
 pub struct ClinicConfig {
-    /// Holds `clinic.key`, `seal.pem` and the folder `clinic`.
+    /// Holds `clinic.key` and the folder `clinic`.
     pub data_dir: PathBuf,
     /// What people type in front of every path, without a slash at the end.
     pub public_url: String,

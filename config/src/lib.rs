@@ -175,12 +175,14 @@ pub enum Approval {
 /// The seal of reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seal {
-    /// PKCS#8 as PEM; empty: a key of one's own in the data directory.
+    /// PKCS#8 as PEM; empty: a key of one's own, kept in the store.
     pub key_file: String,
     /// The certificate of the key, then whoever issued it, as PEM.
     pub chain_file: String,
     /// A time stamp service (RFC 3161); empty: no time stamps.
     pub tsa_url: String,
+    /// Certificates (PEM) of authorities that vouch for time stamp services.
+    pub tsa_ca_file: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -402,6 +404,7 @@ impl Config {
         visit.setting("key_file", &mut seal.key_file);
         visit.setting("chain_file", &mut seal.chain_file);
         visit.setting("tsa_url", &mut seal.tsa_url);
+        visit.setting("tsa_ca_file", &mut seal.tsa_ca_file);
         let payment = &mut clinic.payment;
         visit.section("clinic.payment");
         visit.setting("stripe", &mut payment.stripe);

@@ -49,6 +49,15 @@ pub struct TimeStamps {
     task: JoinHandle<()>,
 }
 
+/// What the service's certificate is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    TimeStamps,
+    None,
+    Servers,
+    Both,
+}
+
 struct Service {
     key: KeyPair,
     certificate: Vec<u8>,
@@ -58,7 +67,12 @@ struct Service {
 impl TimeStamps {
     /// Starts it on a port that the system picks.
     pub async fn start() -> std::io::Result<TimeStamps> {
-        let (service, authority_pem) = make().map_err(std::io::Error::other)?;
+        TimeStamps::start_for(Purpose::TimeStamps).await
+    }
+
+    /// As `start`, with a certificate that is fit for its purpose or not.
+    pub async fn start_for(purpose: Purpose) -> std::io::Result<TimeStamps> {
+        let (service, authority_pem) = make(purpose).map_err(std::io::Error::other)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new().route("/tsa", post(stamp)).with_state(Arc::new(service));
@@ -95,7 +109,7 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-fn make() -> Result<(Service, String), rcgen::Error> {
+fn make(purpose: Purpose) -> Result<(Service, String), rcgen::Error> {
     let mut above = params(AUTHORITY);
     above.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     above.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -104,7 +118,12 @@ fn make() -> Result<(Service, String), rcgen::Error> {
     let mut own = params("Chevet test time");
     own.serial_number = Some(SerialNumber::from(vec![SERIAL]));
     own.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    own.extended_key_usages = vec![ExtendedKeyUsagePurpose::TimeStamping];
+    own.extended_key_usages = match purpose {
+        Purpose::TimeStamps => vec![ExtendedKeyUsagePurpose::TimeStamping],
+        Purpose::None => Vec::new(),
+        Purpose::Servers => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Purpose::Both => vec![ExtendedKeyUsagePurpose::TimeStamping, ExtendedKeyUsagePurpose::ServerAuth],
+    };
     own.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = own.signed_by(&key, &Issuer::new(above, above_key))?.der().to_vec();

@@ -67,6 +67,7 @@ async fn a_backup_of_a_running_server_restores_as_one_moment_of_it() {
     );
     let photo = twin.store().get_blob(&DataKeyId::new(first.as_str()), &blob).await.unwrap();
     assert_eq!(photo.as_deref(), Some(b"a photo".as_slice()));
+    assert_eq!(twin.sealer().fingerprint(), clinic.sealer().fingerprint(), "the seal's key is in the backup");
     twin.stop().await;
 }
 

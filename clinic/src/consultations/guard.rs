@@ -101,7 +101,14 @@ fn load(read: &impl Read, now: Timestamp, actor: &Actor, id: &str) -> Result<Acc
     let id: ConsultationId = id.parse().map_err(|_| unknown())?;
     let consultation = read.one::<Consultation>(id.as_str())?.ok_or_else(unknown)?;
     let participants = read.participants(&id)?;
-    let facts = facts(read, now, &consultation)?;
+    let mut facts = facts(read, now, &consultation)?;
+    // Colleagues sign with their own name.
+    if let Actor::Account { id, .. } = actor
+        && *id != consultation.owner
+    {
+        let own = read.one::<Professional>(id.as_str())?;
+        facts.signature_set = own.is_some_and(|own| own.visible_signature.is_some());
+    }
     let resource = resource(&consultation, &participants);
     let (role, seat) = match actor {
         Actor::System => (Standing::Owner, None),

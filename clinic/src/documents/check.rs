@@ -1,7 +1,7 @@
 //! What a complete file is judged by.
 
 use sha2::{Digest, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::clamd::{self, Verdict};
 use super::picture::PictureError;
@@ -13,6 +13,11 @@ use crate::model::Signed;
 
 /// Files that are decoded at one time: a picture takes up to 600 MB while it is.
 static DECODING: Semaphore = Semaphore::const_new(1);
+
+/// A turn for decoding. It is held until the work has ended, also when nobody waits for it any more.
+pub async fn decoding() -> Result<SemaphorePermit<'static>, Problem> {
+    DECODING.acquire().await.map_err(|_| Problem::new(Code::Unavailable))
+}
 
 /// A file that may be handed over.
 #[derive(Debug)]
@@ -59,14 +64,12 @@ pub async fn check(
             }
         }
     }
-    let unavailable = || Problem::new(Code::Unavailable);
-    let permit = DECODING.acquire().await.map_err(|_| unavailable())?;
+    let permit = decoding().await?;
     let judged = tokio::task::spawn_blocking(move || {
-        // Held until the work has ended, also when nobody waits for it any more.
         let _permit = permit;
         judge(bytes, kind, from, warnings)
     });
-    judged.await.map_err(|_| unavailable())?
+    judged.await.map_err(|_| Problem::new(Code::Unavailable))?
 }
 
 fn judge(bytes: Vec<u8>, kind: FileType, from: From, mut warnings: Vec<String>) -> Result<Accepted, Problem> {

@@ -10,7 +10,7 @@ use crate::http::authorize::Standing;
 use crate::http::{Action, Actor, Caller, Code, Guest, Problem};
 use crate::ids::{DocumentId, ParticipantId};
 use crate::model::capability::Missing;
-use crate::model::{Category, Document, DocumentState, Kind, ParticipantRole, Signed, Visibility};
+use crate::model::{Category, Document, DocumentState, Kind, ParticipantRole, Seal, Signed, Visibility};
 use crate::store::Versioned;
 
 /// Who asks, and in which consultation.
@@ -105,6 +105,9 @@ pub struct DocumentBody {
     sha256: String,
     state: DocumentState,
     signed: Signed,
+    /// Where this server sealed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<Seal>,
     sender: ParticipantId,
     /// The asker handed it over.
     own: bool,
@@ -144,6 +147,7 @@ pub fn body(access: &Access, document: &Document) -> DocumentBody {
         sha256: document.sha256.clone(),
         state: document.state,
         signed: document.signed,
+        seal: document.seal.clone(),
         sender: document.sender.clone(),
         own,
         visible_to: document.visible_to.clone(),

@@ -2,7 +2,7 @@
 //!
 //! A file comes in pieces, each sealed under the consultation's key, so that an upload goes on after a gap. When it is
 //! complete it is checked: announced hash, kind by content, virus scanner; a photo is written anew, a PDF never. Only then
-//! can anybody else see it. `upload` receives, `check` judges, `read` shows, `expire` erases.
+//! can anybody else see it. `upload` receives, `check` judges, `read` and `share` show, `signature` signs, `expire` erases.
 
 mod check;
 pub(crate) mod clamd;
@@ -11,10 +11,13 @@ mod input;
 pub(crate) mod pdf;
 pub(crate) mod picture;
 mod read;
+mod share;
+mod signature;
 mod sniff;
 mod upload;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::{get, post, put};
 use utoipa::OpenApi;
 
@@ -61,6 +64,15 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/api/v1/consultations/{id}/documents/{document}/complete", post(upload::complete))
         .route("/api/v1/consultations/{id}/documents/{document}/content", get(read::content))
         .route("/api/v1/consultations/{id}/documents/{document}/withdraw", post(read::withdraw))
+        .route("/api/v1/consultations/{id}/documents/{document}/share", post(share::share))
+        .route("/api/v1/consultations/{id}/documents/{document}/signature", post(signature::place::place))
+        .route(
+            "/api/v1/me/signature-image",
+            put(signature::keep::set)
+                .layer(DefaultBodyLimit::max(signature::BODY_MAX))
+                .get(signature::keep::read)
+                .delete(signature::keep::remove),
+        )
         .route("/p/v1/documents", get(read::guest_list).post(upload::guest_begin))
         .route("/p/v1/documents/{document}", get(read::guest_one))
         .route("/p/v1/documents/{document}/upload", put(upload::guest_receive).get(upload::guest_state))
@@ -76,6 +88,8 @@ pub(crate) fn router() -> Router<Clinic> {
         upload::begin, upload::receive, upload::state, upload::complete,
         read::guest_list, read::guest_one, read::guest_content, read::guest_withdraw,
         upload::guest_begin, upload::guest_receive, upload::guest_state, upload::guest_complete,
+        share::share, signature::place::place,
+        signature::keep::set, signature::keep::read, signature::keep::remove,
     ),
     tags((name = "documents"))
 )]

@@ -30,7 +30,7 @@ fn all(clinic: &Clinic, who: &Who) -> Result<axum::Json<Vec<DocumentBody>>, Prob
 }
 
 /// The document, if it shows itself to the asker; 404 otherwise.
-fn visible(read: &impl Read, access: &Access, id: &str) -> Result<Versioned<Document>, Problem> {
+pub(super) fn visible(read: &impl Read, access: &Access, id: &str) -> Result<Versioned<Document>, Problem> {
     let document = find(read, access, id)?;
     if may_see(access, &document)? { Ok(document) } else { Err(Problem::new(Code::NotFound)) }
 }

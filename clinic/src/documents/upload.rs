@@ -11,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::DocumentsConfig;
 use super::check::{Accepted, From, check};
 use super::expire::{delete_blobs, plan};
 use super::input::{DocumentBody, Who, body, find_own, sender, sending};
@@ -24,7 +25,7 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Caller, Code, Guest, Json, Path, Problem};
 use crate::ids::{BlobId, DocumentId};
 use crate::model::{Category, Chunk, Document, DocumentState, ParticipantRole, Signed, Upload, Visibility};
-use crate::store::{StoreError, Tx};
+use crate::store::{StoreError, Tx, Versioned};
 
 /// Pieces are at least this long, but the last, and at most [`CHUNK_MAX`], in bytes.
 const CHUNK_MIN: u64 = 64 << 10;
@@ -32,7 +33,7 @@ const CHUNK_MAX: u64 = 1 << 20;
 /// Records of one consultation, refused and given up ones included.
 const RECORDS_MAX: usize = 300;
 /// Entries of a visibility: every role and every participant.
-const VISIBILITY_MAX: usize = 20;
+pub const VISIBILITY_MAX: usize = 20;
 
 /// A file that is about to be sent.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -86,18 +87,7 @@ async fn announce(clinic: &Clinic, who: &Who, new: NewDocument) -> Result<Respon
             }
             let sender = sender(&access)?;
             let all = tx.all::<Document>("consultation", access.consultation.id.as_str())?;
-            let gone = |state| {
-                use DocumentState as D;
-                matches!(state, D::Purged | D::Rejected | D::Quarantined | D::Withdrawn)
-            };
-            let kept: Vec<_> = all.iter().filter(|document| !gone(document.state)).collect();
-            let bytes = kept.iter().fold(new.size, |sum, document| sum.saturating_add(document.bytes));
-            if kept.len() >= limits.files_max as usize || all.len() >= RECORDS_MAX {
-                return Err(Problem::new(Code::QuotaExceeded).and_field("", "too-many-files"));
-            }
-            if bytes > limits.total_bytes_max {
-                return Err(Problem::new(Code::FileTooLarge).and_field("", "too-much-in-all"));
-            }
+            room_for(limits, &all, new.size)?;
             let version = match &new.replaces {
                 None => 1,
                 Some(old) => replaceable(tx, &access, old)?.version.saturating_add(1),
@@ -117,6 +107,7 @@ async fn announce(clinic: &Clinic, who: &Who, new: NewDocument) -> Result<Respon
                 state: DocumentState::Uploading,
                 visible_to,
                 signed: Signed::None,
+                seal: None,
                 replaces: new.replaces,
                 replaced_by: None,
                 created_at: now,
@@ -140,6 +131,23 @@ async fn announce(clinic: &Clinic, who: &Who, new: NewDocument) -> Result<Respon
     Ok(answer)
 }
 
+/// Is there room for one more file of this size beside those of its consultation? Else 429 or 413.
+pub fn room_for(limits: &DocumentsConfig, all: &[Versioned<Document>], size: u64) -> Result<(), Problem> {
+    let gone = |state| {
+        use DocumentState as D;
+        matches!(state, D::Purged | D::Rejected | D::Quarantined | D::Withdrawn)
+    };
+    let kept: Vec<_> = all.iter().filter(|document| !gone(document.state)).collect();
+    if kept.len() >= limits.files_max as usize || all.len() >= RECORDS_MAX {
+        return Err(Problem::new(Code::QuotaExceeded).and_field("", "too-many-files"));
+    }
+    let bytes = kept.iter().fold(size, |sum, document| sum.saturating_add(document.bytes));
+    if bytes > limits.total_bytes_max {
+        return Err(Problem::new(Code::FileTooLarge).and_field("", "too-much-in-all"));
+    }
+    Ok(())
+}
+
 /// An own document that somebody opened.
 fn replaceable(tx: &Tx<'_>, access: &Access, old: &DocumentId) -> Result<Document, Problem> {
     let old = find_own(tx, access, old.as_str())?;
@@ -149,7 +157,7 @@ fn replaceable(tx: &Tx<'_>, access: &Access, old: &DocumentId) -> Result<Documen
     }
 }
 
-fn visibility(access: &Access, wanted: Option<Vec<Visibility>>) -> Result<Vec<Visibility>, Problem> {
+pub fn visibility(access: &Access, wanted: Option<Vec<Visibility>>) -> Result<Vec<Visibility>, Problem> {
     let patient_side = from(access) == From::PatientSide;
     let Some(wanted) = wanted else {
         return Ok(if patient_side { Vec::new() } else { vec![Visibility::Role(ParticipantRole::Patient)] });
@@ -184,7 +192,7 @@ fn load(
     read: &impl Read,
     access: &Access,
     id: &str,
-) -> Result<(crate::store::Versioned<Document>, crate::store::Versioned<Upload>), Problem> {
+) -> Result<(Versioned<Document>, Versioned<Upload>), Problem> {
     let document = find_own(read, access, id)?;
     let upload = read.unpurged::<Upload>(document.id.as_str())?;
     match upload {

@@ -136,7 +136,7 @@ fn tell_administrators(clinic: &Clinic, tx: &mut Tx<'_>, about: &PaymentAccount)
     let active = Query::new("status", IndexKey::new().text("active")).limit(10_000);
     for account in tx.list::<Account>(&active)?.items {
         if account.roles.contains(&Role::OrgAdmin) {
-            let link = format!("{}/administration/paiements", clinic.config().public_url);
+            let link = format!("{}/admin", clinic.config().public_url);
             write_to(clinic, tx, &account, &about.id, messages::Kind::PaymentActivationRequested { link })?;
         }
     }

@@ -50,7 +50,7 @@ fn language(headers: &HeaderMap) -> Language {
     header.map_or(Language::Fr, Language::preferred)
 }
 
-fn allowed(clinic: &Clinic, read: &impl Read, guest: &Guest) -> Result<Access, Problem> {
+pub(super) fn allowed(clinic: &Clinic, read: &impl Read, guest: &Guest) -> Result<Access, Problem> {
     let access = access(clinic, read, guest, Action::Pay)?;
     let removed = access.seat.as_ref().is_some_and(|seat| seat.state == ParticipantState::Removed);
     if removed { Err(Problem::new(Code::LinkRevoked)) } else { Ok(access) }

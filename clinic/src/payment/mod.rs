@@ -6,6 +6,7 @@
 //! | `accounts`, `admin` | a professional asks, an administrator sets up, tests and enables |
 //! | `requests`, `refunds` | what the professional does with an amount |
 //! | `guest` | the patient's side |
+//! | `receipt` | the PDF for whoever paid |
 //! | `events`, `apply` | what providers tell, proved and put into the state machine of [`crate::model::payment`] |
 //! | `expiry` | a day after the end nothing is to be paid any more |
 //! | `provider` | the trait; `stripe`, `payzen`, `emulator` speak like their provider |
@@ -19,6 +20,7 @@ mod expiry;
 mod guest;
 mod payzen;
 pub mod provider;
+mod receipt;
 mod refunds;
 mod requests;
 pub mod settings;
@@ -51,6 +53,7 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/api/v1/consultations/{id}/payment-requests/{payment}/retry", post(requests::retry))
         .route("/api/v1/consultations/{id}/payment-requests/{payment}/refresh", post(requests::refresh))
         .route("/api/v1/consultations/{id}/payment-requests/{payment}/refund", post(refunds::refund))
+        .route("/api/v1/consultations/{id}/payment-requests/{payment}/receipt", get(receipt::receipt))
         .route(
             "/api/v1/payment-events/{provider}/{account}",
             post(events::told).layer(DefaultBodyLimit::max(NOTICE_BYTES_MAX)),
@@ -58,6 +61,7 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/p/v1/payments", get(guest::list))
         .route("/p/v1/payments/back", get(guest::back))
         .route("/p/v1/payments/{payment}/open", post(guest::open))
+        .route("/p/v1/payments/{payment}/receipt", get(receipt::guest_receipt))
 }
 
 #[derive(OpenApi)]
@@ -82,6 +86,8 @@ pub(crate) fn router() -> Router<Clinic> {
         guest::list,
         guest::open,
         guest::back,
+        receipt::receipt,
+        receipt::guest_receipt,
     ),
     tags((name = "payment"))
 )]

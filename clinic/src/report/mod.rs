@@ -8,7 +8,7 @@ pub mod words;
 
 pub use dossier::{Addendum, Dossier};
 pub use gather::{forget, gather, latest, stored_pdf};
-pub use page::{Draft, report, title};
+pub use page::{Draft, letterhead, report, title};
 pub use routes::{Api, router};
 pub(crate) use routes::{exported, file};
 

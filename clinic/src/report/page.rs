@@ -76,7 +76,8 @@ pub fn report(dossier: &Dossier, draft: Draft) -> Result<Vec<u8>, PdfError> {
     sheet.finish()
 }
 
-fn letterhead(dossier: &Dossier) -> Vec<String> {
+/// Who the professional is, and where.
+pub fn letterhead(dossier: &Dossier) -> Vec<String> {
     let words = dossier.words();
     let p = &dossier.professional;
     let profession = dossier.profession().map_or("", |known| words.pick(known.fr, known.en));

@@ -82,6 +82,8 @@ pub struct Checked<'a> {
     pub content_type: &'a [u8],
     /// The signer's, in DER.
     pub certificate: &'a [u8],
+    /// All that came along, the signer's among them.
+    pub certificates: Vec<&'a [u8]>,
     pub message_digest: &'a [u8],
     pub digest_algorithm: &'static digest::Algorithm,
     /// Content that is carried inside.
@@ -168,6 +170,7 @@ pub fn check(bytes: &[u8]) -> Option<Checked<'_>> {
     Some(Checked {
         content_type,
         certificate,
+        certificates: certificates.iter().map(|certificate| certificate.whole).collect(),
         message_digest: find(attributes, oid::MESSAGE_DIGEST)?.content,
         digest_algorithm: hash,
         content,

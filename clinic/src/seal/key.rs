@@ -1,14 +1,17 @@
-//! The key that seals, and its certificate: from files that are configured, or made at the first start.
+//! The key that seals, and its certificate: from files that are configured, or made at the first start and kept in the store,
+//! where backups have it. Which certificates have ever sealed here is kept as well: what they sealed stays this server's.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
+use jiff::Timestamp;
 use rcgen::{
     CertificateParams, DnType, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256, SigningKey,
 };
+use serde::{Deserialize, Serialize};
 use x509_parser::pem::Pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
@@ -16,6 +19,7 @@ use zeroize::Zeroizing;
 use super::der::{self, SEQUENCE, oid};
 use crate::clock::Clock;
 use crate::crypto::secret::hex;
+use crate::store::{Record, Sealing, Store, StoreError};
 
 /// Largest file of a key with its chain, in bytes.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
@@ -32,12 +36,63 @@ pub enum SealKeyError {
     Key { path: PathBuf },
     #[error("{path} does not hold certificates as PEM, the one of the seal first")]
     Chain { path: PathBuf },
+    #[error("{path} does not hold the certificates of authorities as PEM")]
+    Authorities { path: PathBuf },
     #[error("the certificate in {path} belongs to another key")]
     OtherKey { path: PathBuf },
     #[error("{path}: {source}")]
     Io { path: PathBuf, source: std::io::Error },
     #[error("a certificate could not be made: {0}")]
     Make(#[from] rcgen::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The installation's own key with its certificate. There is one at most.
+#[derive(Serialize, Deserialize)]
+struct OwnKey {
+    pem: String,
+}
+
+impl OwnKey {
+    const ID: &str = "own";
+}
+
+impl Record for OwnKey {
+    const COLLECTION: &'static str = "seal_key";
+
+    fn id(&self) -> String {
+        OwnKey::ID.to_owned()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
+}
+
+/// A certificate that was used for sealing here, now or before.
+#[derive(Serialize, Deserialize)]
+struct UsedCertificate {
+    /// SHA-256, hexadecimal.
+    fingerprint: String,
+    since: Timestamp,
+}
+
+impl Record for UsedCertificate {
+    const COLLECTION: &'static str = "seal_certificate";
+
+    fn id(&self) -> String {
+        self.fingerprint.clone()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
+}
+
+/// Was this certificate (its SHA-256, hexadecimal) ever used for sealing here?
+pub fn is_ours(store: &Store, fingerprint: &str) -> Result<bool, StoreError> {
+    store.get::<UsedCertificate>(fingerprint).map(|found| found.is_some())
 }
 
 /// Files with a key and its certificates.
@@ -63,27 +118,41 @@ impl std::fmt::Debug for SealKey {
 }
 
 impl SealKey {
-    /// The configured key, or the installation's own: `seal.pem` in the data directory, made if it is missing. A new
-    /// certificate is `organisation`'s.
-    pub fn open(
+    /// The configured key, or the installation's own, which is made if there is none yet. A new certificate is
+    /// `organisation`'s.
+    pub async fn open(
         files: Option<&KeyFiles>,
-        data_dir: &Path,
+        store: &Store,
         organisation: &str,
         clock: &Clock,
     ) -> Result<SealKey, SealKeyError> {
-        if let Some(files) = files {
-            let chain = std::fs::read(&files.chain)
-                .map_err(|source| SealKeyError::Io { path: files.chain.clone(), source })?;
-            return SealKey::read(&private(&files.key)?, &files.key, &chain, &files.chain);
+        let key = match files {
+            Some(files) => {
+                let chain = std::fs::read(&files.chain)
+                    .map_err(|source| SealKeyError::Io { path: files.chain.clone(), source })?;
+                SealKey::read(&private(&files.key)?, &files.key, &chain, &files.chain)?
+            }
+            None => SealKey::own(store, organisation, clock).await?,
+        };
+        if !is_ours(store, key.fingerprint())? {
+            let used = UsedCertificate { fingerprint: key.fingerprint.clone(), since: clock.now() };
+            store.write(|tx| tx.put(&used)).await?;
         }
-        let path = data_dir.join("seal.pem");
-        if !path.exists() {
-            let text = make(organisation, clock)?;
-            create(&path, text.as_bytes())
-                .map_err(|source| SealKeyError::Io { path: path.clone(), source })?;
-        }
-        let text = private(&path)?;
-        SealKey::read(&text, &path, text.as_bytes(), &path)
+        Ok(key)
+    }
+
+    async fn own(store: &Store, organisation: &str, clock: &Clock) -> Result<SealKey, SealKeyError> {
+        let pem = match store.get::<OwnKey>(OwnKey::ID)? {
+            Some(kept) => Zeroizing::new(kept.value.pem),
+            None => {
+                let pem = make(organisation, clock)?;
+                let kept = OwnKey { pem: pem.to_string() };
+                store.write(|tx| tx.insert(&kept)).await?;
+                pem
+            }
+        };
+        let here = Path::new("the store");
+        SealKey::read(&pem, here, pem.as_bytes(), here)
     }
 
     fn read(key: &str, key_path: &Path, chain: &[u8], chain_path: &Path) -> Result<SealKey, SealKeyError> {
@@ -193,17 +262,4 @@ fn make(organisation: &str, clock: &Clock) -> Result<Zeroizing<String>, SealKeyE
     let certificate = params.self_signed(&pair)?;
     let key = Zeroizing::new(pair.serialize_pem());
     Ok(Zeroizing::new(format!("{}{}", key.as_str(), certificate.pem())))
-}
-
-/// Writes beside and renames: a half-written key would stop every later start.
-fn create(path: &Path, text: &[u8]) -> std::io::Result<()> {
-    let part = path.with_extension("part");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-    file.write_all(text)?;
-    file.sync_all()?;
-    std::fs::rename(&part, path)?;
-    match path.parent() {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
 }

@@ -6,24 +6,29 @@ mod der;
 mod key;
 mod pades;
 mod routes;
+mod stamp;
+mod structure;
 mod tsa;
 mod update;
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use key::{KeyFiles, SealKey, SealKeyError};
+pub use key::{KeyFiles, SealKey, SealKeyError, is_ours};
 pub use pades::{Found, check};
 pub use routes::{Api, router};
+pub use stamp::{Area, Drawing, stamp};
+pub use tsa::{Authorities, Told};
 pub use update::Unfit;
 
 use crate::admin::{Adapter, Health};
 use crate::client::HttpClient;
 use crate::clock::Clock;
 use crate::model::Seal;
+use crate::store::Store;
 
 /// Room for a signature without its certificates, in bytes.
 const SIGNATURE_ROOM: usize = 2048;
@@ -39,6 +44,8 @@ pub struct SealConfig {
     pub key: Option<KeyFiles>,
     /// Address of a time stamp service (RFC 3161).
     pub tsa: Option<String>,
+    /// Certificates (PEM) of whoever vouches for time stamp services. Without, every time stamp is told as not trusted.
+    pub tsa_authorities: Option<PathBuf>,
 }
 
 /// Why a PDF was not sealed.
@@ -59,19 +66,25 @@ pub struct Sealer {
     name: String,
     tsa: Option<(HttpClient, String)>,
     health: Option<Health>,
+    authorities: Arc<Authorities>,
 }
 
 impl Sealer {
     /// `organisation`: in whose name is sealed.
-    pub fn open(
+    pub async fn open(
         config: &SealConfig,
-        data_dir: &Path,
+        store: &Store,
         organisation: &str,
         clock: &Clock,
     ) -> Result<Sealer, SealKeyError> {
-        let key = SealKey::open(config.key.as_ref(), data_dir, organisation, clock)?;
+        let key = SealKey::open(config.key.as_ref(), store, organisation, clock).await?;
         let tsa = config.tsa.clone().map(|url| (HttpClient::new(STAMP_TIME), url));
-        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa, health: None })
+        let authorities = match &config.tsa_authorities {
+            Some(path) => Authorities::read(path)?,
+            None => Authorities::default(),
+        };
+        let authorities = Arc::new(authorities);
+        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa, authorities, health: None })
     }
 
     /// With where the answers of the time stamp service are noted.
@@ -84,23 +97,33 @@ impl Sealer {
     pub(crate) async fn time_stamp_now(&self) -> Option<Result<Timestamp, String>> {
         let (client, url) = self.tsa.as_ref()?;
         let nothing: [u8; 32] = rand::random();
-        let answer = self.stamp(client, url, &nothing).await;
-        Some(answer.map(|stamp| stamp.at).map_err(|why| why.to_string()))
+        let answer = self.ask_time(client, url, &nothing).await;
+        Some(answer.map(|stamp| stamp.told.at).map_err(|why| why.to_string()))
     }
 
-    async fn stamp(
+    async fn ask_time(
         &self,
         client: &HttpClient,
         url: &str,
         signature: &[u8],
     ) -> Result<tsa::Stamp, tsa::NoStamp> {
-        let answer = tsa::ask(client, url, signature).await;
+        let answer = tsa::ask(client, url, signature, &self.authorities).await;
         match (&self.health, &answer) {
             (Some(health), Ok(_)) => health.worked(Adapter::Timestamp),
             (Some(health), Err(why)) => health.failed(Adapter::Timestamp, why),
             (None, _) => {}
         }
         answer
+    }
+
+    /// The certificate that seals, in DER.
+    pub fn certificate(&self) -> &[u8] {
+        self.key.certificate()
+    }
+
+    /// Looks at every signature of a PDF, in the order of the file.
+    pub fn check(&self, pdf: &[u8]) -> Vec<Found> {
+        check(pdf, &self.authorities)
     }
 
     /// SHA-256 of the certificate, hexadecimal.
@@ -124,7 +147,7 @@ impl Sealer {
         let (prepared, signed) = prepared.await.map_err(|_| SealError::Unfit(Unfit::Unreadable))??;
         let stamp = match &self.tsa {
             None => None,
-            Some((client, url)) => match self.stamp(client, url, &signed.signature).await {
+            Some((client, url)) => match self.ask_time(client, url, &signed.signature).await {
                 Ok(stamp) if stamp.token.len() <= STAMP_ROOM => Some(stamp),
                 Ok(_) => {
                     tracing::warn!("sealed without a time stamp: the service's answer is too long");
@@ -142,11 +165,17 @@ impl Sealer {
         let seal = Seal {
             algorithm: self.key.algorithm_name().to_owned(),
             certificate: self.key.fingerprint().to_owned(),
-            time_stamp: stamp.map(|stamp| stamp.at),
+            time_stamp: stamp.as_ref().map(|stamp| stamp.told.at),
+            time_stamp_trusted: stamp.is_some_and(|stamp| stamp.told.trusted),
         };
         Ok((sealed, seal))
     }
 }
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use pades::prepare;
+
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

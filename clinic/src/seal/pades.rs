@@ -8,12 +8,14 @@ use lopdf::{Dictionary, Object};
 
 use super::cms;
 use super::der::{Reader, SEQUENCE, oid};
-use super::tsa;
+use super::tsa::{self, Authorities, Told};
 use super::update::{Unfit, Update, text};
 use crate::crypto::secret::hex;
 
 /// Signatures of one PDF that are looked at.
 const SIGNATURES_MAX: usize = 16;
+/// How far a signature's dictionary is looked through, on both sides, in bytes.
+const DICTIONARY_MAX: usize = 4096;
 /// What stands in the file until the ranges are known; they are never longer.
 const RANGE_BLANK: &[u8] = b"/ByteRange [0 0000000000 0000000000 0000000000]";
 
@@ -119,19 +121,21 @@ pub struct Found {
     pub intact: bool,
     /// It signs the whole file: nothing was added behind.
     pub whole: bool,
+    /// When the signer says it was made.
+    pub signed_at: Option<Timestamp>,
     /// From a time stamp that belongs to this signature.
-    pub time_stamp: Option<Timestamp>,
+    pub time_stamp: Option<Told>,
 }
 
 /// Looks at every signature, in the order of the file.
-pub fn check(pdf: &[u8]) -> Vec<Found> {
+pub fn check(pdf: &[u8], authorities: &Authorities) -> Vec<Found> {
     let word = b"/ByteRange";
     let mut found = Vec::new();
     let mut from = 0_usize;
     while let Some(at) = pdf.get(from..).and_then(|rest| find(rest, word)) {
         from = from.saturating_add(at).saturating_add(word.len());
         if let Some(range) = pdf.get(from..).and_then(byte_range) {
-            found.push(check_one(pdf, range));
+            found.push(Found { signed_at: claimed(pdf, from, range), ..check_one(pdf, range, authorities) });
         }
         if found.len() == SIGNATURES_MAX {
             break;
@@ -148,8 +152,44 @@ fn byte_range(rest: &[u8]) -> Option<[usize; 4]> {
     numbers.try_into().ok()
 }
 
-fn check_one(pdf: &[u8], range: [usize; 4]) -> Found {
-    let nothing = Found { certificate: None, intact: false, whole: false, time_stamp: None };
+/// The time in the signature's dictionary, which stands around `at` and around the signature itself.
+fn claimed(pdf: &[u8], at: usize, [_, length, after, _]: [usize; 4]) -> Option<Timestamp> {
+    let start = pdf.get(at.saturating_sub(DICTIONARY_MAX)..at)?;
+    let start = start.windows(3).rposition(|word| word == b"obj").and_then(|from| start.get(from..))?;
+    let before_gap = pdf.get(at..length.min(at.saturating_add(DICTIONARY_MAX))).unwrap_or_default();
+    let behind = pdf.get(after..after.saturating_add(DICTIONARY_MAX).min(pdf.len())).unwrap_or_default();
+    let behind = behind.get(..find(behind, b"endobj").unwrap_or(behind.len())).unwrap_or_default();
+    [start, before_gap, behind].into_iter().find_map(date)
+}
+
+/// The value of `/M`: `(D:YYYYMMDDHHmmSS+HH'mm')`, or `Z` at the end.
+pub(super) fn date(text: &[u8]) -> Option<Timestamp> {
+    let mut rest = text;
+    let value = loop {
+        rest = rest.get(find(rest, b"/M")?.checked_add(2)?..)?;
+        if let Some(value) = rest.trim_ascii_start().strip_prefix(b"(D:") {
+            break value;
+        }
+    };
+    let value = std::str::from_utf8(value.get(..value.iter().position(|byte| *byte == b')')?)?).ok()?;
+    let (civil, zone) = value.split_at_checked(14)?;
+    let civil = jiff::civil::DateTime::strptime("%Y%m%d%H%M%S", civil).ok()?;
+    let zone = zone.replace('\'', "");
+    let sign = match zone.as_bytes().first() {
+        None | Some(b'Z') => 0,
+        Some(b'+') => 1,
+        Some(b'-') => -1,
+        Some(_) => return None,
+    };
+    let part = |from: usize| zone.get(from..from.checked_add(2)?)?.parse::<i32>().ok();
+    let seconds =
+        (part(1).unwrap_or(0).checked_mul(60)?).checked_add(part(3).unwrap_or(0))?.checked_mul(60)?;
+    let offset = jiff::tz::Offset::from_seconds(seconds.checked_mul(sign)?).ok()?;
+    offset.to_timestamp(civil).ok()
+}
+
+fn check_one(pdf: &[u8], range: [usize; 4], authorities: &Authorities) -> Found {
+    let nothing = Found { certificate: None, intact: false, whole: false, signed_at: None, time_stamp: None };
     let [start, length, after, rest] = range;
     let end = after.checked_add(rest);
     let whole = start == 0 && end == Some(pdf.len());
@@ -171,8 +211,9 @@ fn check_one(pdf: &[u8], range: [usize; 4]) -> Found {
         && parts.iter().all(Option::is_some)
         && signed.content.is_none()
         && hash.finish().as_ref() == signed.message_digest;
-    let time_stamp = signed.time_stamp.and_then(|token| tsa::check(token, signed.signature));
-    Found { certificate: Some(super::key::fingerprint(signed.certificate)), intact, whole, time_stamp }
+    let time_stamp = signed.time_stamp.and_then(|token| tsa::check(token, signed.signature, authorities));
+    let certificate = Some(super::key::fingerprint(signed.certificate));
+    Found { certificate, intact, whole, time_stamp, ..nothing }
 }
 
 /// The bytes of the signature: the gap holds its digits between brackets and nothing else.

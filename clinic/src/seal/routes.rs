@@ -8,10 +8,12 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::pades::{Found, check};
+use super::key::is_ours;
+use super::pades::Found;
 use crate::Clinic;
 use crate::http::problem::ProblemBody;
 use crate::http::{Caller, Code, Problem};
+use crate::store::{Store, StoreError};
 
 /// Largest PDF that is checked, in bytes.
 const VERIFY_BYTES_MAX: usize = 32 << 20;
@@ -36,7 +38,7 @@ pub struct VerifyBody {
 /// One signature.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SignatureBody {
-    /// Made with this server's certificate.
+    /// Made with a certificate that this server seals with, or did before.
     ours: bool,
     /// What it signs was not changed.
     intact: bool,
@@ -45,25 +47,38 @@ pub struct SignatureBody {
     /// SHA-256 of the certificate; absent for a signature of a kind that is not read here.
     #[serde(skip_serializing_if = "Option::is_none")]
     certificate: Option<String>,
-    /// From the time stamp service, if it was asked.
+    /// When the signer says it was made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    signed_at: Option<Timestamp>,
+    /// By a time stamp that belongs to this signature.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     time_stamp: Option<Timestamp>,
+    /// With a time stamp: an authority that this server is told to trust vouches for the service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time_stamp_trusted: Option<bool>,
 }
 
-fn body(found: Vec<Found>, own: &str) -> VerifyBody {
-    let signatures: Vec<SignatureBody> = found
-        .into_iter()
-        .map(|found| SignatureBody {
-            ours: found.certificate.as_deref() == Some(own),
+fn body(found: Vec<Found>, store: &Store) -> Result<VerifyBody, StoreError> {
+    let mut signatures = Vec::with_capacity(found.len());
+    for found in found {
+        let ours = match &found.certificate {
+            Some(certificate) => is_ours(store, certificate)?,
+            None => false,
+        };
+        signatures.push(SignatureBody {
+            ours,
             intact: found.intact,
             whole: found.whole,
             certificate: found.certificate,
-            time_stamp: found.time_stamp,
-        })
-        .collect();
+            signed_at: found.signed_at,
+            time_stamp: found.time_stamp.map(|told| told.at),
+            time_stamp_trusted: found.time_stamp.map(|told| told.trusted),
+        });
+    }
     let valid = signatures.iter().any(|seal| seal.ours && seal.intact && seal.whole);
-    VerifyBody { valid, signatures }
+    Ok(VerifyBody { valid, signatures })
 }
 
 /// Checks the seal of a PDF. Nothing is kept of it.
@@ -82,7 +97,8 @@ async fn verify(
     if !pdf.starts_with(b"%PDF-") {
         return Err(Problem::new(Code::FileTypeNotAllowed));
     }
-    let found = tokio::task::spawn_blocking(move || check(&pdf));
+    let sealer = clinic.sealer().clone();
+    let found = tokio::task::spawn_blocking(move || sealer.check(&pdf));
     let found = found.await.map_err(|_| Problem::new(Code::Internal))?;
-    Ok(Json(body(found, clinic.sealer().fingerprint())))
+    Ok(Json(body(found, clinic.store())?))
 }

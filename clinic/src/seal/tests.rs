@@ -1,3 +1,5 @@
+use chevet_emulators::tsa as tsa_emulator;
+
 use super::update::{Update, text};
 use super::*;
 use crate::report::{Dossier, Draft, report};
@@ -8,33 +10,73 @@ fn pdf() -> Vec<u8> {
     report(&dossier, Draft::Final).unwrap()
 }
 
-fn sealer(dir: &Path, config: &SealConfig) -> Result<Sealer, SealKeyError> {
-    Sealer::open(config, dir, "Cabinet", &Clock::frozen(afternoon()))
+/// A store and whoever seals with what is in it.
+struct Office {
+    dir: tempfile::TempDir,
+    store: Store,
+}
+
+impl Office {
+    fn new() -> Office {
+        let dir = tempfile::tempdir().unwrap();
+        let (_, store) = crate::open_store(dir.path()).unwrap();
+        Office { dir, store }
+    }
+
+    async fn open(&self, config: &SealConfig) -> Result<Sealer, SealKeyError> {
+        Sealer::open(config, &self.store, "Cabinet", &Clock::frozen(afternoon())).await
+    }
+
+    /// Files with a key and a certificate, such as an operator configures.
+    fn files(&self, name: &str) -> KeyFiles {
+        use std::os::unix::fs::PermissionsExt;
+        let pair = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::default().self_signed(&pair).unwrap();
+        let (key, chain) =
+            (self.dir.path().join(format!("{name}.key")), self.dir.path().join(format!("{name}.crt")));
+        std::fs::write(&key, pair.serialize_pem()).unwrap();
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&chain, certificate.pem()).unwrap();
+        KeyFiles { key, chain }
+    }
+}
+
+async fn sealer() -> (Office, Sealer) {
+    let office = Office::new();
+    let sealer = office.open(&SealConfig::default()).await.unwrap();
+    (office, sealer)
+}
+
+fn looked_at(pdf: &[u8]) -> Vec<Found> {
+    check(pdf, &Authorities::default())
 }
 
 #[tokio::test]
 async fn a_seal_leaves_every_byte_of_the_document_and_covers_the_whole_file() {
-    let dir = tempfile::tempdir().unwrap();
-    let sealer = sealer(dir.path(), &SealConfig::default()).unwrap();
+    let (_office, sealer) = sealer().await;
     let pdf = pdf();
     let (sealed, seal) = sealer.seal(pdf.clone(), afternoon()).await.unwrap();
     assert!(sealed.starts_with(&pdf));
-    let wanted =
-        Found { certificate: Some(seal.certificate.clone()), intact: true, whole: true, time_stamp: None };
-    assert_eq!(check(&sealed), [wanted]);
+    let wanted = Found {
+        certificate: Some(seal.certificate.clone()),
+        intact: true,
+        whole: true,
+        signed_at: Some(afternoon()),
+        time_stamp: None,
+    };
+    assert_eq!(looked_at(&sealed), [wanted]);
     assert_eq!(seal.certificate, sealer.fingerprint());
-    assert!(check(&pdf).is_empty());
+    assert!(looked_at(&pdf).is_empty());
 }
 
 #[tokio::test]
 async fn no_byte_of_a_sealed_document_can_change_unseen() {
-    let dir = tempfile::tempdir().unwrap();
-    let sealer = sealer(dir.path(), &SealConfig::default()).unwrap();
+    let (_office, sealer) = sealer().await;
     let (sealed, _) = sealer.seal(pdf(), afternoon()).await.unwrap();
     let word = b"/Contents <";
     let from = sealed.windows(word.len()).rposition(|window| window == word).unwrap() + word.len();
     let to = from + sealed[from..].iter().position(|byte| *byte == b'>').unwrap();
-    let sound = |pdf: &[u8]| check(pdf).iter().any(|seal| seal.intact && seal.whole);
+    let sound = |pdf: &[u8]| looked_at(pdf).iter().any(|seal| seal.intact && seal.whole);
     assert!(sound(&sealed));
     let places = (0..sealed.len()).step_by(sealed.len() / 97);
     // The signature's own place cannot be signed.
@@ -45,13 +87,12 @@ async fn no_byte_of_a_sealed_document_can_change_unseen() {
     }
     let mut longer = sealed.clone();
     longer.extend_from_slice(b"\n% more\n");
-    assert!(check(&longer).iter().all(|seal| seal.intact && !seal.whole));
+    assert!(looked_at(&longer).iter().all(|seal| seal.intact && !seal.whole));
 }
 
 #[tokio::test]
 async fn what_is_signed_already_is_not_sealed_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let sealer = sealer(dir.path(), &SealConfig::default()).unwrap();
+    let (_office, sealer) = sealer().await;
     let (sealed, _) = sealer.seal(pdf(), afternoon()).await.unwrap();
     assert!(matches!(sealer.seal(sealed, afternoon()).await, Err(SealError::Unfit(Unfit::Signed))));
     for bad in [&b""[..], b"%PDF-1.7\n", b"no pdf", b"%PDF-1.7\nstartxref\n99999999\n%%EOF"] {
@@ -62,8 +103,7 @@ async fn what_is_signed_already_is_not_sealed_again() {
 
 #[tokio::test]
 async fn documents_with_tables_and_with_streams_of_references_are_both_continued() {
-    let dir = tempfile::tempdir().unwrap();
-    let sealer = sealer(dir.path(), &SealConfig::default()).unwrap();
+    let (_office, sealer) = sealer().await;
     let made = pdf();
     let mut doc = lopdf::Document::load_mem(&made).unwrap();
     let mut table = Vec::new();
@@ -77,33 +117,59 @@ async fn documents_with_tables_and_with_streams_of_references_are_both_continued
         let read = lopdf::Document::load_mem(&sealed).unwrap();
         assert_eq!(read.get_pages().len(), pages);
         assert!(read.catalog().unwrap().has(b"AcroForm"));
-        assert!(check(&sealed).iter().all(|seal| seal.intact && seal.whole));
+        assert!(looked_at(&sealed).iter().all(|seal| seal.intact && seal.whole));
     }
 }
 
-#[test]
-fn the_key_stays_is_the_users_alone_and_belongs_to_its_certificate() {
+#[tokio::test]
+async fn the_key_stays_and_what_an_earlier_one_sealed_stays_this_servers() {
     use std::os::unix::fs::PermissionsExt;
-    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let first = sealer(dir.path(), &SealConfig::default()).unwrap();
-    let path = dir.path().join("seal.pem");
-    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(sealer(dir.path(), &SealConfig::default()).unwrap().fingerprint(), first.fingerprint());
-    sealer(other.path(), &SealConfig::default()).unwrap();
-    let files = KeyFiles { key: path.clone(), chain: other.path().join("seal.pem") };
-    let mixed = SealConfig { key: Some(files), tsa: None };
-    assert!(matches!(sealer(dir.path(), &mixed), Err(SealKeyError::OtherKey { .. })));
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(matches!(sealer(dir.path(), &SealConfig::default()), Err(SealKeyError::Exposed { .. })));
+    let (office, first) = sealer().await;
+    let again = office.open(&SealConfig::default()).await.unwrap();
+    assert_eq!(again.fingerprint(), first.fingerprint());
+    let files = office.files("bought");
+    let bought = SealConfig { key: Some(files.clone()), ..SealConfig::default() };
+    let second = office.open(&bought).await.unwrap();
+    assert_ne!(second.fingerprint(), first.fingerprint());
+    let (_, stranger) = sealer().await;
+    for (known, fingerprint) in
+        [(true, first.fingerprint()), (true, second.fingerprint()), (false, stranger.fingerprint())]
+    {
+        assert_eq!(is_ours(&office.store, fingerprint).unwrap(), known);
+    }
+    let other = office.files("other");
+    let mixed = KeyFiles { key: files.key.clone(), chain: other.chain };
+    let mixed = SealConfig { key: Some(mixed), ..SealConfig::default() };
+    assert!(matches!(office.open(&mixed).await, Err(SealKeyError::OtherKey { .. })));
+    std::fs::set_permissions(&files.key, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(office.open(&bought).await, Err(SealKeyError::Exposed { .. })));
 }
 
 #[tokio::test]
 async fn a_time_stamp_service_that_is_away_leaves_a_seal_that_says_so() {
-    let dir = tempfile::tempdir().unwrap();
-    let config = SealConfig { tsa: Some("http://127.0.0.1:9/".to_owned()), key: None };
-    let (sealed, seal) = sealer(dir.path(), &config).unwrap().seal(pdf(), afternoon()).await.unwrap();
+    let office = Office::new();
+    let config = SealConfig { tsa: Some("http://127.0.0.1:9/".to_owned()), ..SealConfig::default() };
+    let (sealed, seal) = office.open(&config).await.unwrap().seal(pdf(), afternoon()).await.unwrap();
     assert_eq!(seal.time_stamp, None);
-    assert!(check(&sealed).iter().all(|seal| seal.intact && seal.time_stamp.is_none()));
+    assert!(looked_at(&sealed).iter().all(|seal| seal.intact && seal.time_stamp.is_none()));
+}
+
+#[test]
+fn the_time_that_a_signer_claims_is_read_with_its_zone() {
+    for (text, wanted) in [
+        ("/M (D:20261203143000+01'00')", Some("2026-12-03T13:30:00Z")),
+        ("/MK 1 /M(D:20261203083000-05'00)", Some("2026-12-03T13:30:00Z")),
+        ("/M (D:20261203133000Z)", Some("2026-12-03T13:30:00Z")),
+        ("/M (D:20261203133000)", Some("2026-12-03T13:30:00Z")),
+        ("/M (D:20261303133000Z)", None),
+        ("/M (D:2026)", None),
+        ("/M (D:20261203133000+99'99')", None),
+        ("/M (D:20261203133000é)", None),
+        ("/M 5", None),
+    ] {
+        let wanted = wanted.map(|text| text.parse::<Timestamp>().unwrap());
+        assert_eq!(pades::date(text.as_bytes()), wanted, "{text}");
+    }
 }
 
 #[test]
@@ -121,17 +187,48 @@ fn an_update_writes_what_it_was_given() {
 #[tokio::test]
 async fn a_time_stamp_is_of_this_seal_and_is_told() {
     let service = chevet_emulators::tsa::TimeStamps::start().await.unwrap();
-    let dir = tempfile::tempdir().unwrap();
-    let config = SealConfig { tsa: Some(service.url()), key: None };
-    let sealer = sealer(dir.path(), &config).unwrap();
-    let (sealed, seal) = sealer.seal(pdf(), afternoon()).await.unwrap();
+    let office = Office::new();
+    let config = SealConfig { tsa: Some(service.url()), ..SealConfig::default() };
+    let unjudged = office.open(&config).await.unwrap();
+    let (sealed, seal) = unjudged.seal(pdf(), afternoon()).await.unwrap();
     let at = seal.time_stamp.unwrap();
     assert!(Timestamp::now().duration_since(at).abs() < jiff::SignedDuration::from_secs(60));
-    let found = check(&sealed);
-    assert!(matches!(found.as_slice(), [one] if one.intact && one.whole && one.time_stamp == Some(at)));
+    assert!(!seal.time_stamp_trusted, "nobody was named to be trusted");
+    let untrusted = Some(Told { at, trusted: false });
+    assert!(
+        matches!(looked_at(&sealed).as_slice(), [one] if one.intact && one.whole && one.time_stamp == untrusted)
+    );
     // The stamp of one signature says nothing of another.
-    let client = HttpClient::new(STAMP_TIME);
-    let stamp = tsa::ask(&client, &service.url(), b"a signature").await.unwrap();
-    assert_eq!(tsa::check(&stamp.token, b"a signature"), Some(stamp.at));
-    assert_eq!(tsa::check(&stamp.token, b"another signature"), None);
+    let (client, nobody) = (HttpClient::new(STAMP_TIME), Authorities::default());
+    let stamp = tsa::ask(&client, &service.url(), b"a signature", &nobody).await.unwrap();
+    assert_eq!(tsa::check(&stamp.token, b"a signature", &nobody), Some(stamp.told));
+    assert_eq!(tsa::check(&stamp.token, b"another signature", &nobody), None);
+
+    let file = office.dir.path().join("authorities.pem");
+    std::fs::write(&file, service.authority_pem()).unwrap();
+    let judged = SealConfig { tsa_authorities: Some(file.clone()), ..config.clone() };
+    let judged = office.open(&judged).await.unwrap();
+    assert!(judged.seal(pdf(), afternoon()).await.unwrap().1.time_stamp_trusted);
+    assert_eq!(judged.check(&sealed)[0].time_stamp, Some(Told { at, trusted: true }));
+    // Of another house: it is not taken.
+    let other = chevet_emulators::tsa::TimeStamps::start().await.unwrap();
+    std::fs::write(&file, other.authority_pem()).unwrap();
+    let strict = SealConfig { tsa_authorities: Some(file.clone()), ..config.clone() };
+    let strict = office.open(&strict).await.unwrap();
+    assert_eq!(strict.seal(pdf(), afternoon()).await.unwrap().1.time_stamp, None);
+    assert_eq!(strict.check(&sealed)[0].time_stamp, untrusted);
+    std::fs::write(&file, "no certificate").unwrap();
+    let broken = SealConfig { tsa_authorities: Some(file), ..config };
+    assert!(matches!(office.open(&broken).await, Err(SealKeyError::Authorities { .. })));
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_for_time_stamps_gives_none() {
+    for purpose in [tsa_emulator::Purpose::None, tsa_emulator::Purpose::Servers, tsa_emulator::Purpose::Both]
+    {
+        let service = tsa_emulator::TimeStamps::start_for(purpose).await.unwrap();
+        let (client, nobody) = (HttpClient::new(STAMP_TIME), Authorities::default());
+        let stamp = tsa::ask(&client, &service.url(), b"a signature", &nobody).await;
+        assert_eq!(stamp, Err(tsa::NoStamp::BadAnswer), "{purpose:?}");
+    }
 }

@@ -1,20 +1,90 @@
 //! Time stamps by RFC 3161: the question, and what is believed of an answer.
 
+use std::path::Path;
+use std::time::Duration;
+
 use aws_lc_rs::digest;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use jiff::Timestamp;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, KeyUsage};
+use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
 use super::cms;
 use super::der::{self, GENERALIZED_TIME, INTEGER, OCTETS, Reader, SEQUENCE, context, oid};
+use super::key::SealKeyError;
 use crate::client::HttpClient;
+
+/// The time that a token tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub at: Timestamp,
+    /// By a service that one of our authorities vouches for; without authorities nobody is.
+    pub trusted: bool,
+}
 
 /// A token and the time in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// ContentInfo in DER.
     pub token: Vec<u8>,
-    pub at: Timestamp,
+    pub told: Told,
+}
+
+/// Whose time stamp services are trusted.
+#[derive(Clone, Debug, Default)]
+pub struct Authorities(Vec<TrustAnchor<'static>>);
+
+impl Authorities {
+    /// The certificates of a file, as PEM.
+    pub fn read(path: &Path) -> Result<Authorities, SealKeyError> {
+        let bad = || SealKeyError::Authorities { path: path.to_owned() };
+        let mut anchors = Vec::new();
+        for certificate in CertificateDer::pem_file_iter(path).map_err(|_| bad())? {
+            let certificate = certificate.map_err(|_| bad())?;
+            anchors.push(webpki::anchor_from_trusted_cert(&certificate).map_err(|_| bad())?.to_owned());
+        }
+        if anchors.is_empty() { Err(bad()) } else { Ok(Authorities(anchors)) }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Did one of them, by itself or through what came along, make this certificate for a time stamp service?
+    fn vouch(&self, certificate: &[u8], along: &[&[u8]], at: Timestamp) -> bool {
+        let certificate = CertificateDer::from(certificate);
+        let Ok(service) = EndEntityCert::try_from(&certificate) else { return false };
+        let along: Vec<CertificateDer<'_>> = along.iter().map(|one| CertificateDer::from(*one)).collect();
+        let seconds = u64::try_from(at.as_second()).unwrap_or_default();
+        let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+        // Asked of every certificate of the path; that the first is for time stamps is known.
+        let usage = KeyUsage::required_if_present(TIME_STAMPING);
+        let path =
+            service.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &self.0, &along, time, usage, None, None);
+        path.is_ok()
+    }
+}
+
+/// id-kp-timeStamping.
+const TIME_STAMPING: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x08];
+
+/// A certificate for time stamps and for nothing else (RFC 3161, 2.3), that was valid then.
+fn may_stamp(certificate: &[u8], at: Timestamp) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else { return false };
+    let Ok(then) = ASN1Time::from_timestamp(at.as_second()) else { return false };
+    let Ok(Some(purposes)) = parsed.extended_key_usage() else { return false };
+    let purposes = purposes.value;
+    let others = purposes.any
+        || purposes.server_auth
+        || purposes.client_auth
+        || purposes.code_signing
+        || purposes.email_protection
+        || purposes.ocsp_signing
+        || !purposes.other.is_empty();
+    purposes.time_stamping && !others && parsed.validity().is_valid_at(then)
 }
 
 /// Why there is no time stamp. The words are stable and hold nothing of the document.
@@ -27,10 +97,18 @@ pub enum NoStamp {
     /// Not about this document, or signed wrongly.
     #[error("bad-answer")]
     BadAnswer,
+    /// No authority that is configured vouches for it.
+    #[error("not-trusted")]
+    NotTrusted,
 }
 
-/// Asks the service at `url` for the time of `signature`.
-pub async fn ask(client: &HttpClient, url: &str, signature: &[u8]) -> Result<Stamp, NoStamp> {
+/// Asks the service at `url` for the time of `signature`. Where authorities are configured, one of them has to vouch for it.
+pub async fn ask(
+    client: &HttpClient,
+    url: &str,
+    signature: &[u8],
+    authorities: &Authorities,
+) -> Result<Stamp, NoStamp> {
     let nonce: [u8; 8] = rand::random();
     let imprint = digest::digest(&digest::SHA256, signature);
     let question = der::list(
@@ -59,20 +137,23 @@ pub async fn ask(client: &HttpClient, url: &str, signature: &[u8]) -> Result<Sta
         return Err(NoStamp::Refused);
     }
     let token = reply.take(SEQUENCE).ok_or(NoStamp::BadAnswer)?.whole;
-    let (at, echoed) = read(token, signature).ok_or(NoStamp::BadAnswer)?;
+    let (told, echoed) = read(token, signature, authorities).ok_or(NoStamp::BadAnswer)?;
     if echoed.as_deref() != Some(der::unsigned(&nonce).as_slice()) {
         return Err(NoStamp::BadAnswer);
     }
-    Ok(Stamp { token: token.to_vec(), at })
+    if !authorities.is_empty() && !told.trusted {
+        return Err(NoStamp::NotTrusted);
+    }
+    Ok(Stamp { token: token.to_vec(), told })
 }
 
-/// The time of a token that is over `signature` and signed by the certificate in it. Who that is, is not judged here.
-pub fn check(token: &[u8], signature: &[u8]) -> Option<Timestamp> {
-    read(token, signature).map(|(at, _)| at)
+/// The time of a token that is over `signature` and rightly signed by a certificate for time stamps.
+pub fn check(token: &[u8], signature: &[u8], authorities: &Authorities) -> Option<Told> {
+    read(token, signature, authorities).map(|(told, _)| told)
 }
 
 /// Time and nonce (with its tag).
-fn read(token: &[u8], signature: &[u8]) -> Option<(Timestamp, Option<Vec<u8>>)> {
+fn read(token: &[u8], signature: &[u8], authorities: &Authorities) -> Option<(Told, Option<Vec<u8>>)> {
     let signed = cms::check(token).filter(|signed| signed.content_type == oid::TST_INFO)?;
     let content = signed.content?;
     let hash = digest::digest(signed.digest_algorithm, content);
@@ -90,7 +171,9 @@ fn read(token: &[u8], signature: &[u8]) -> Option<(Timestamp, Option<Vec<u8>>)> 
     let _ = (info.take(SEQUENCE), info.take(0x01));
     let nonce = info.take(INTEGER).map(|nonce| nonce.whole.to_vec());
     let _ = info.take(context(0));
-    Some((at, nonce))
+    may_stamp(signed.certificate, at).then_some(())?;
+    let trusted = authorities.vouch(signed.certificate, &signed.certificates, at);
+    Some((Told { at, trusted }, nonce))
 }
 
 /// `YYYYMMDDhhmmss[.f]Z`

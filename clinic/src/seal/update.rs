@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::digest;
-use lopdf::{Dictionary, Document, Object, ObjectId, Stream, StringFormat};
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId, Stream, StringFormat};
 
 /// Largest PDF that is read, in bytes.
 pub const PDF_BYTES_MAX: usize = 48 << 20;
 /// Objects of a PDF that is read.
 const OBJECTS_MAX: usize = 200_000;
+/// Longest that a stream which holds objects may unpack to, in bytes.
+const UNPACKED_MAX: usize = 64 << 20;
 /// How far from the end the last cross-reference section is named, in bytes.
 const TAIL_BYTES: usize = 2048;
 /// Nesting of what is written.
@@ -51,7 +53,8 @@ impl<'a> Update<'a> {
         if !bytes.starts_with(b"%PDF-") {
             return Err(Unfit::Unreadable);
         }
-        let doc = Document::load_mem(bytes).map_err(|_| Unfit::Unreadable)?;
+        let options = LoadOptions { max_decompressed_size: Some(UNPACKED_MAX), ..LoadOptions::default() };
+        let doc = Document::load_mem_with_options(bytes, options).map_err(|_| Unfit::Unreadable)?;
         if doc.is_encrypted() || doc.trailer.has(b"Encrypt") {
             return Err(Unfit::Encrypted);
         }
@@ -61,8 +64,16 @@ impl<'a> Update<'a> {
         if is_signed(&doc) {
             return Err(Unfit::Signed);
         }
+        // What was mended while reading would have to be mended by every reader of the new file too.
+        if doc.xref_recovery.is_some() {
+            return Err(Unfit::Unreadable);
+        }
         let previous = previous(bytes).ok_or(Unfit::Unreadable)?;
-        let table = bytes.get(previous..).is_some_and(|rest| rest.trim_ascii_start().starts_with(b"xref"));
+        let section = bytes.get(previous..).unwrap_or_default().trim_ascii_start();
+        let table = section.starts_with(b"xref");
+        if !table && !section.first().is_some_and(u8::is_ascii_digit) {
+            return Err(Unfit::Unreadable);
+        }
         let size = doc.trailer.get(b"Size").and_then(Object::as_i64).unwrap_or(0);
         let next = u32::try_from(size).unwrap_or(0).max(doc.max_id.saturating_add(1));
         Ok(Update { bytes, doc, changed: BTreeMap::new(), next, previous, table })
@@ -77,6 +88,19 @@ impl<'a> Update<'a> {
     pub fn array(&self, dictionary: &Dictionary, key: &[u8]) -> Vec<Object> {
         let entry = dictionary.get(key).and_then(|entry| self.doc.dereference(entry));
         entry.ok().and_then(|(_, object)| object.as_array().ok()).cloned().unwrap_or_default()
+    }
+
+    /// A whole number that `object` is or names.
+    pub fn integer(&self, object: &Object) -> Option<i64> {
+        self.doc.dereference(object).ok().and_then(|(_, object)| object.as_i64().ok())
+    }
+
+    pub fn number(&self, object: &Object) -> Option<f64> {
+        match self.doc.dereference(object).ok()?.1 {
+            Object::Integer(number) => Some(f64::from(i32::try_from(*number).ok()?)),
+            Object::Real(number) => Some(f64::from(*number)),
+            _ => None,
+        }
     }
 
     pub fn root(&self) -> Result<(ObjectId, Dictionary), Unfit> {
@@ -270,7 +294,7 @@ fn dictionary(out: &mut Vec<u8>, entries: &Dictionary, depth: usize) {
 }
 
 /// The object as it stands in a file. Readers refuse what is deeper than `DEPTH_MAX`; it is cut here.
-fn write(out: &mut Vec<u8>, object: &Object, depth: usize) {
+pub(super) fn write(out: &mut Vec<u8>, object: &Object, depth: usize) {
     if depth > DEPTH_MAX {
         out.extend_from_slice(b"null");
         return;

@@ -14,9 +14,9 @@ const MAKE_AS_GUEST: &str = "/p/v1/support/bundles";
 fn diagnosis() -> Value {
     json!({
         "page": "call", "browser": { "family": "firefox", "major": 130 }, "os": { "family": "windows", "major": 10 },
-        "device": "desktop", "permissions": { "camera": "denied" }, "devices": { "cameras": 1 },
+        "device": "desktop", "permissions": { "camera": "denied" }, "devices": { "cameras": 1, "microphones": 2, "speakers": 1 },
         "probe": { "websocket": true, "udp": false, "rtt_ms": 40, "verdict": "orange" },
-        "ice": { "local": ["host", "relay"], "transport": "tcp", "state": "failed" },
+        "ice": { "local": ["host", "relay"], "remote": ["host"], "transport": "tcp", "state": "failed" },
         "quality": [{ "at_s": -10, "rtt_ms": 50, "fps": 24 }],
         "errors": [{ "at_s": -3, "code": "ice_failed" }, { "at_s": -2, "code": "link-expired" }],
         "timeline": [{ "at_s": -60, "event": "page_opened" }],
@@ -231,7 +231,7 @@ async fn a_bundle_goes_when_its_time_is_over() {
     let code = made(&world, &owner, MAKE).await;
     let support = agent(&world).await;
     world.get(&support, &format!("{MAKE}/{code}")).await;
-    world.later(30 * 24 * 60);
+    world.later(30 * 24 * 60 + 1);
     let gone = world.call(&support, Method::GET, &format!("{MAKE}/{code}"), Value::Null).await;
     assert_eq!(gone.status, StatusCode::NOT_FOUND);
     let (store, now) = (world.clinic.store(), world.clinic.clock().now());

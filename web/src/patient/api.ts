@@ -16,6 +16,8 @@ export interface LinkView {
   zone: string
   moved: boolean
   shared_device: boolean
+  /** When somebody answers the telephone. */
+  contact_hours?: string
 }
 
 export type NextStep =
@@ -40,8 +42,15 @@ export interface GuestView {
   name: string
   professional: string
   practice_phone?: string
+  /** What the consultation can do: `send_document` and others. */
+  capabilities: readonly string[]
+  kind: 'immediate' | 'dossier'
   starts_at: string
   closes_at: string
+  /** IANA name. */
+  zone: string
+  /** Until when documents can be read, once the call is over. */
+  documents_until?: string
   identity_check: Question
   identity_locked_until?: string
   representative_required: boolean
@@ -98,9 +107,9 @@ export class GuestApi {
   }
   /** The session of this browser; rejects with `unauthenticated` when there is none. */
   async again(): Promise<GuestView> {
-    return this.keep(await this.call<GuestSession>('GET', 'session'))
+    return this.keep(await this.request<GuestSession>('GET', 'session'))
   }
-  consentText = (): Promise<ConsentText> => this.call('GET', 'consent')
+  consentText = (): Promise<ConsentText> => this.request('GET', 'consent')
   consent = (decision: 'accepted' | 'refused', version: string, representative: string | undefined): Promise<GuestView> =>
     this.post('consent', {
       decision,
@@ -119,13 +128,25 @@ export class GuestApi {
     return session.guest
   }
 
-  private post<T>(path: string, body?: object): Promise<T> {
-    return this.call('POST', path, body)
+  post<T>(path: string, body?: object): Promise<T> {
+    return this.request('POST', path, body)
   }
 
-  private async call<T>(method: string, path: string, body?: object): Promise<T> {
+  /** One request and its JSON. Bytes travel as they are, everything else as JSON. */
+  async request<T>(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<T> {
+    const response = await this.send(method, path, body, headers)
+    return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
+  }
+
+  /** The bytes of a file. */
+  async bytes(path: string): Promise<ArrayBuffer> {
+    return (await this.send('GET', path)).arrayBuffer()
+  }
+
+  private async send(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Response> {
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), PATIENCE_MS)
+    const raw = body instanceof Blob
     try {
       const response = await fetch(`/p/v1/${path}`, {
         method,
@@ -135,13 +156,13 @@ export class GuestApi {
         headers: {
           'accept-language': this.language,
           ...(this.csrf === '' ? {} : { 'x-csrf-token': this.csrf }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': raw ? 'application/octet-stream' : 'application/json' }),
+          ...headers,
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
       })
       if (!response.ok) throw await refusal(response)
-      if (response.status === 204) return undefined as T
-      return (await response.json()) as T
+      return response
     } catch (error) {
       if (error instanceof Refused) throw error
       throw new Refused('unreachable', '')

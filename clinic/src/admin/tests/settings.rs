@@ -173,6 +173,7 @@ async fn what_ends_from_now_on_is_kept_as_long_as_the_setting_says() {
     };
     assert_eq!(end(&early).await, 720);
     patch(&world, &admin, json!({ "retention": { "dossier": 48, "immediate_phone": 48 } })).await;
+    world.forget_mails();
     let (late, _, _, _) = world.in_call(&owner).await;
     assert_eq!(end(&late).await, 48);
     let kept = world.record(&early);

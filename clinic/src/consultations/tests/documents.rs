@@ -12,13 +12,13 @@ use crate::documents::picture::tests::with_gps;
 use crate::model::Document;
 
 /// An appointment that is on, with doctor and patient in the room.
-struct Call {
-    world: World,
-    doctor: Browser,
-    guest: Browser,
-    patient: String,
+pub(super) struct Call {
+    pub world: World,
+    pub doctor: Browser,
+    pub guest: Browser,
+    pub patient: String,
     id: String,
-    path: String,
+    pub path: String,
 }
 
 impl Call {
@@ -39,7 +39,7 @@ impl Call {
         Call { world, doctor, guest, patient, id, path: documents }
     }
 
-    async fn new() -> Call {
+    pub async fn new() -> Call {
         Call::with(|_| ()).await
     }
 
@@ -81,7 +81,7 @@ impl Call {
         self.world.post(who, &format!("{}/{document}/complete", self.base(who)), Value::Null).await
     }
 
-    async fn uploaded(&self, who: &Browser, bytes: &[u8], change: impl FnOnce(&mut Value)) -> String {
+    pub async fn uploaded(&self, who: &Browser, bytes: &[u8], change: impl FnOnce(&mut Value)) -> String {
         let id = self.sent(who, bytes, change).await;
         let answer = self.complete(who, &id).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
@@ -94,7 +94,7 @@ impl Call {
         (answer.status.as_u16(), answer.body["code"].as_str().unwrap_or_default().to_owned())
     }
 
-    async fn content(&self, who: &Browser, document: &str) -> (http::HeaderMap, Vec<u8>) {
+    pub async fn content(&self, who: &Browser, document: &str) -> (http::HeaderMap, Vec<u8>) {
         let path = format!("{}/{document}/content", self.base(who));
         let request = self.world.request(who, Method::GET, &path, &Value::Null);
         let response = self.world.clinic.router().oneshot(request).await.unwrap();
@@ -103,13 +103,19 @@ impl Call {
         (headers, axum::body::to_bytes(response.into_body(), 1 << 26).await.unwrap().to_vec())
     }
 
-    async fn seen(&self, who: &Browser) -> Vec<String> {
+    pub async fn seen(&self, who: &Browser) -> Vec<String> {
         let list = self.world.get(who, self.base(who)).await;
         list.as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect()
     }
 
-    fn record(&self, document: &str) -> Document {
+    pub fn record(&self, document: &str) -> Document {
         self.world.clinic.store().get::<Document>(document).unwrap().unwrap().value
+    }
+
+    /// How often it stands in the trail.
+    pub fn audited(&self, action: Audited) -> usize {
+        let all = crate::audit::read(self.world.clinic.store(), 0, 10_000).unwrap();
+        all.iter().filter(|stored| stored.event.action == action).count()
     }
 
     /// Files of blobs on the disk.

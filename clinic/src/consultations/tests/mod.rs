@@ -10,6 +10,7 @@ mod immediate;
 mod links;
 mod portals;
 mod real;
+mod signature;
 mod time;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,17 +147,26 @@ impl World {
         (browser, account.id)
     }
 
-    /// A professional at work is never idle, however far the clock jumps.
-    fn keep_awake(&self, browser: &Browser) {
+    fn change_session(&self, browser: &Browser, change: impl FnOnce(&mut Session, jiff::Timestamp)) {
         let Some(secret) = browser.cookie.as_deref().and_then(|cookie| cookie.strip_prefix("chevet=")) else {
             return;
         };
         let (store, now) = (self.clinic.store(), self.clinic.clock().now());
         let key = IndexKey::new().hash(&self.clinic.lookup().hash(Purpose::Session, secret));
         if let Some(mut session) = store.find::<Session>("secret", key).unwrap() {
-            session.seen_at = now;
+            change(&mut session.value, now);
             store.write_unflushed(|tx| tx.update(&mut session)).unwrap();
         }
+    }
+
+    /// A professional at work is never idle, however far the clock jumps.
+    fn keep_awake(&self, browser: &Browser) {
+        self.change_session(browser, |session, now| session.seen_at = now);
+    }
+
+    /// As after a password that was just typed again.
+    pub fn present(&self, browser: &Browser) {
+        self.change_session(browser, |session, now| session.authenticated_at = now);
     }
 
     pub fn request(&self, browser: &Browser, method: Method, path: &str, body: &Value) -> Request<Body> {
@@ -248,6 +258,11 @@ impl World {
         })
         .await;
         found.unwrap()
+    }
+
+    /// So that the next message of a template is the next one.
+    pub fn forget_mails(&self) {
+        self.mailbox.0.lock().unwrap().clear();
     }
 
     pub fn templates(&self, to: &str) -> Vec<String> {

@@ -133,9 +133,9 @@ pub struct Professional {
     pub interests: Vec<String>,
     #[serde(default)]
     pub sector: Option<Sector>,
-    /// PNG of the visible signature, base64.
+    /// Since when there is a [`SignatureImage`].
     #[serde(default)]
-    pub visible_signature: Option<String>,
+    pub visible_signature: Option<Timestamp>,
     #[serde(default)]
     pub payment_account_id: Option<PaymentAccountId>,
     #[serde(default)]
@@ -143,6 +143,30 @@ pub struct Professional {
     /// Number of the billing with the health insurance, asked for once.
     #[serde(default)]
     pub am_number: Option<String>,
+}
+
+/// What a professional places on documents as a signature: one's name as it was drawn or typed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignatureImage {
+    pub account_id: AccountId,
+    /// Base64.
+    pub png: String,
+    /// In pixels.
+    pub width: u32,
+    pub height: u32,
+    pub set_at: Timestamp,
+}
+
+impl Record for SignatureImage {
+    const COLLECTION: &'static str = "signature_image";
+
+    fn id(&self) -> String {
+        self.account_id.to_string()
+    }
+
+    fn sealing(&self) -> Sealing {
+        Sealing::Instance
+    }
 }
 
 /// The interest that opens the tool.

@@ -50,6 +50,9 @@ pub struct Document {
     pub state: DocumentState,
     pub visible_to: Vec<Visibility>,
     pub signed: Signed,
+    /// Where this server sealed it.
+    #[serde(default)]
+    pub seal: Option<Seal>,
     #[serde(default)]
     pub replaces: Option<DocumentId>,
     #[serde(default)]
@@ -167,6 +170,9 @@ pub struct Seal {
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub time_stamp: Option<Timestamp>,
+    /// An authority that is configured vouches for the time stamp service.
+    #[serde(default)]
+    pub time_stamp_trusted: bool,
 }
 
 impl Record for Document {

@@ -88,7 +88,7 @@ async fn whole_way(credentials: Value) {
     let page = Request::get(format!("{}/pay/{reference}", till.payments.url())).body(Bytes::new()).unwrap();
     let (_, html) = fetch(page).await;
     assert!(html.contains("25,00\u{a0}EUR") && html.contains("Payer") && html.contains("Annuler"), "{html}");
-    assert!(html.contains("Téléconsultation"), "{html}");
+    assert!(html.contains("Teleconsultation"), "{html}");
     assert!(till.payments.press(&reference, "pay"));
     till.state(&payment, "paid").await;
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -306,4 +306,27 @@ async fn without_a_provider_the_server_says_so() {
     let refused = world.refused(&doctor, "/api/v1/me/payment-activation", Value::Null).await;
     assert_eq!(refused, (501, "adapter-not-configured".into()));
     assert_eq!(world.get(&doctor, "/api/v1/me/payment-activation").await, json!({ "available": false }));
+}
+
+#[tokio::test]
+async fn a_receipt_is_had_by_both_sides_once_it_is_paid_and_tells_what_went_back() {
+    let till = Till::open().await;
+    till.enable(emulator()).await;
+    let (world, call) = (&till.world, till.call().await);
+    let payment = till.ask(&call, 2500).await;
+    let own = Till::path(&call, &payment, "receipt");
+    let guests = format!("/p/v1/payments/{payment}/receipt");
+    for (who, path) in [(&till.doctor, &own), (&call.guest, &guests)] {
+        let early = world.call(who, Method::GET, path, Value::Null).await;
+        assert_eq!((early.status.as_u16(), &early.body["code"]), (409, &json!("invalid-transition")));
+    }
+    till.pay(&call, &payment).await;
+    till.state(&payment, "paid").await;
+    let paid = till.pdf(&till.doctor, &own).await;
+    assert!(paid.starts_with(b"%PDF-"));
+    assert_eq!(paid, till.pdf(&call.guest, &guests).await);
+    world.did(&till.doctor, &Till::path(&call, &payment, "refund"), json!({ "amount_cents": 1000 })).await;
+    assert_ne!(till.pdf(&call.guest, &guests).await, paid);
+    let (stranger, _) = world.professional("paul@cabinet.example").await;
+    assert_eq!(world.call(&stranger, Method::GET, &own, Value::Null).await.status.as_u16(), 404);
 }

@@ -119,6 +119,13 @@ impl Till {
         format!("/api/v1/consultations/{}/payment-requests/{payment}/{verb}", call.id)
     }
 
+    async fn pdf(&self, who: &Browser, path: &str) -> Vec<u8> {
+        let request = self.world.request(who, Method::GET, path, &Value::Null);
+        let response = tower::ServiceExt::oneshot(self.world.clinic.router(), request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        axum::body::to_bytes(response.into_body(), 1 << 24).await.unwrap().to_vec()
+    }
+
     fn audited(&self, action: crate::audit::Action) -> usize {
         let store = self.world.clinic.store();
         let all = crate::audit::read(store, 0, 10_000).unwrap();
