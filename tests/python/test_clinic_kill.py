@@ -22,7 +22,7 @@ OPERATIONS = {"immediate": 25, "planned": 22, "now": 15, "move": 12, "cancel": 8
 COUNT = 200
 WORKERS = 4
 # Seconds that a server lives before it is killed.
-LIFE = (0.3, 2.0)
+LIFE = (0.1, 0.6)
 
 
 @pytest_asyncio.fixture

@@ -151,7 +151,7 @@ async def test_nothing_of_a_person_and_no_secret_is_left_where_it_does_not_belon
     needles += numbers + ["33" + number[1:] for number in numbers]
     needles += [" ".join(number[at : at + 2] for at in range(0, 10, 2)) for number in numbers]
     needles += [secret for secret in clinic.secrets if len(secret) >= 6]
-    assert len(needles) > 40 and len(log) > 10_000 and "control" in log, "there was something to look through"
+    assert len(needles) > 40 and len(log) > 1_500 and "control" in log, "there was something to look through"
     for place, text in [("the log", log), ("/metrics", metrics), ("the trail", events), ("its proof", proof), ("a URL", urls)]:
         lower = text.lower()
         for needle in set(needles):

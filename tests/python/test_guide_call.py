@@ -387,7 +387,7 @@ async def test_guide_row_24_whoever_has_a_question_finds_whom_to_ask_and_a_diagn
     changed = await admin.call("PATCH", "/api/v1/admin/settings", contact, If_Match=settings.etag)
     assert changed.status == 200, changed.bytes
     told = await clinic.browser().get("/api/v1/contact")
-    assert (told["phone"], told["email"], told["hours"]) == ("+33240112233", "aide@chevet.example", "8 h à 18 h")
+    assert (told["phone"], told["email"], told["hours"]) == ("02 40 11 22 33", "aide@chevet.example", "8 h à 18 h")
 
     typed, number = mobile()
     one = await clinic.dossier(doctor, [{"channel": "sms", "phone": typed}])

@@ -79,6 +79,8 @@ class Far:
         await self._reader
 
 
+# Without a bandwidth estimation towards subscribers the picture that comes down the wire leaves no room for anything else.
+@pytest.mark.xfail(reason="pictures towards a subscriber do not give way yet")
 async def test_guide_row_26_at_150_kbits_the_sound_goes_on_the_picture_gives_way_and_the_record_says_so(
     clinic, wire, people, stopped_at_the_end
 ):
@@ -108,6 +110,15 @@ async def test_guide_row_26_at_150_kbits_the_sound_goes_on_the_picture_gives_way
         after = await far.hears()
         up = (ear.silent_seconds - silent) / (ear.seconds - heard)
         down = (after[1] - before[1]) / (after[0] - before[0])
-        print(f"up {up:.1%} silent, {eye.frames - frames} frames of {eye.size}; down {down:.1%} silent, {before} {after}")
+        assert up < 0.05 and down < 0.05, f"up {up:.1%} silent, down {down:.1%} silent"
+        assert eye.size[0] < SIZE[0] or eye.frames - frames < 10 * SECONDS, "the picture gives way"
+        # The patient's page goes on without a camera, and that is kept for the report.
+        await far.does("unfilm", "unfilmed")
+
+        async def noted():
+            kept = await doctor.get(path)
+            return kept["audio_only_seconds"] > 0
+
+        await until("the record says that there was sound only", noted, why=clinic.server.tail)
     finally:
         await far.leave()
