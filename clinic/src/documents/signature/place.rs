@@ -212,7 +212,7 @@ pub(in crate::documents) async fn place(
     let new = Document {
         id: DocumentId::new(now),
         consultation: access.consultation.id.clone(),
-        version: old.version.saturating_add(1),
+        version: old.value.version.saturating_add(1),
         sender: sender(&access)?,
         category: old.category,
         file_name: signed_name(&old.file_name),
