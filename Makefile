@@ -75,6 +75,11 @@ test-web: web ## tests of the pages' own code, and their weight
 test-outside: test-build $(addsuffix /node_modules/.package-lock.json,$(TEST_PACKAGES)) ## real browsers and SDKs only
 	tests/run
 
+SCHEMATHESIS_S ?= 1800
+.PHONY: schemathesis
+schemathesis: test-build ## requests made from the clinic's OpenAPI for half an hour
+	SCHEMATHESIS_S=$(SCHEMATHESIS_S) tests/python/run test_schemathesis.py
+
 .PHONY: lint
 lint: $(STAMPS)/test web/node_modules/.package-lock.json ## formatting, clippy, licences, import rules, types of the pages
 	cargo fmt --all --check
@@ -92,9 +97,15 @@ audit: $(STAMPS)/test ## known vulnerabilities (fetches the advisory database)
 fmt: ## format the Rust code
 	cargo fmt --all
 
-.PHONY: screens
-screens: test-build tests/browser/node_modules/.package-lock.json ## the pictures of docs/screens, taken anew
-	npm --prefix tests/browser run --silent screens
+PAGES_READY := test-build tests/browser/node_modules/.package-lock.json
+
+.PHONY: test-pages
+test-pages: $(PAGES_READY) ## journeys A to J in real browsers, and what axe says of every screen
+	tests/browser/run journeys
+
+.PHONY: screenshots
+screenshots: $(PAGES_READY) ## the gallery in docs/screens, taken anew
+	npm --prefix tests/browser run --silent screenshots
 
 .PHONY: speed
 speed: ## CPU per forwarded packet and memory per subscriber, on this machine

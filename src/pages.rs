@@ -7,7 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -21,21 +22,35 @@ use rust_embed::RustEmbed;
 struct Embedded;
 
 /// Paths of the single-page application, without the slash that may follow: all of them are index.html.
-const PAGES: [&str; 5] = ["", "/join", "/call", "/c", "/test"];
+const PAGES: [&str; 10] = [
+    "",
+    "/join",
+    "/call",
+    "/c",
+    "/test",
+    "/aide",
+    "/accessibilite",
+    "/confidentialite",
+    "/exploitation",
+    "/support",
+];
 /// The same for whole areas: the path itself and everything below it.
 const AREAS: [&str; 5] = ["/connexion", "/inscription", "/mes-teleconsultations", "/compte", "/admin"];
+/// Before the id of the client in whose frames the page is shown.
+const FRAMED: &str = "/integration/";
 
 /// Vite puts a hash of the content into the names under `assets/`: such a file never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
 /// Asked for again each time, answered with 304 while it is the same.
 const CHECKED: &str = "no-cache";
 
-/// Nothing but our own files, no inline script, no frame around us. `blob:` is how received files and previews are shown.
+/// Nothing but our own files and no inline script. `blob:` is how received files and previews are shown.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; \
-     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+     base-uri 'none'; form-action 'none'";
+/// Ends the policy of whatever may not stand in a frame.
+const UNFRAMED: &str = "frame-ancestors 'none'";
 
-const HARDENING: [(&str, &str); 5] = [
-    ("content-security-policy", POLICY),
+const HARDENING: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     (
@@ -56,12 +71,13 @@ struct Page {
     cache: &'static str,
 }
 
-/// The pages, for every path that nothing else answers.
-pub fn router() -> Router {
+/// The pages, for every path that nothing else answers. `ancestors` gives the `frame-ancestors` of a client by its id, or
+/// `None` where nobody may put the page into a frame.
+pub fn router(ancestors: impl Fn(&str) -> Option<String> + Clone + Send + Sync + 'static) -> Router {
     let pages = Arc::new(load());
     Router::new().fallback(move |method: Method, uri: Uri, headers: HeaderMap| {
-        let pages = pages.clone();
-        async move { answer(&pages, &method, uri.path(), &headers) }
+        let (pages, ancestors) = (pages.clone(), ancestors.clone());
+        async move { answer(&pages, &method, uri.path(), &headers, &ancestors) }
     })
 }
 
@@ -96,11 +112,18 @@ fn compress(plain: &[u8]) -> Option<Bytes> {
     encoder.finish().ok().map(Bytes::from)
 }
 
-fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &HeaderMap) -> Response {
+fn answer(
+    pages: &HashMap<String, Page>,
+    method: &Method,
+    path: &str,
+    headers: &HeaderMap,
+    ancestors: &impl Fn(&str) -> Option<String>,
+) -> Response {
     let bare = path.strip_suffix('/').unwrap_or(path);
     let below =
         |area: &str| bare.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let single = PAGES.contains(&bare) || AREAS.into_iter().any(below);
+    let client = bare.strip_prefix(FRAMED).filter(|id| !id.is_empty() && !id.contains('/'));
+    let single = PAGES.contains(&bare) || AREAS.into_iter().any(below) || client.is_some();
     let Some(page) = pages.get(if single { "/index.html" } else { path }) else {
         return (StatusCode::NOT_FOUND, "not found\n").into_response();
     };
@@ -115,6 +138,7 @@ fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &
     for (name, value) in HARDENING {
         out.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
+    out.insert(CONTENT_SECURITY_POLICY, policy(client.and_then(ancestors).as_deref()));
     let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
         tags.to_str()
             .is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().as_bytes() == page.tag.as_bytes()))
@@ -138,6 +162,14 @@ fn answer(pages: &HashMap<String, Page>, method: &Method, path: &str, headers: &
     response
 }
 
+fn policy(ancestors: Option<&str>) -> HeaderValue {
+    let unframed = || HeaderValue::from_str(&format!("{POLICY}; {UNFRAMED}")).ok();
+    let framed =
+        ancestors.and_then(|ancestors| HeaderValue::from_str(&format!("{POLICY}; {ancestors}")).ok());
+    // Origins are checked when they are set; whatever could still be no header value frames nothing.
+    framed.or_else(unframed).unwrap_or(HeaderValue::from_static(UNFRAMED))
+}
+
 fn accepts_gzip(value: &str) -> bool {
     value.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);
@@ -153,7 +185,12 @@ mod tests {
     fn get(path: &str, headers: &[(HeaderName, &'static str)]) -> Response {
         let headers =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        answer(&load(), &Method::GET, path, &headers)
+        answer(&load(), &Method::GET, path, &headers, &portal)
+    }
+
+    /// One client may be framed, by one origin.
+    fn portal(client: &str) -> Option<String> {
+        (client == "cl_1").then(|| "frame-ancestors https://portail.example".to_owned())
     }
 
     #[test]
@@ -167,26 +204,41 @@ mod tests {
             "/inscription/confirmer",
             "/connexion",
             "/compte/",
+            "/aide",
+            "/exploitation/",
+            "/integration/cl_1",
             "/index.html",
         ] {
             let response = get(path, &[]);
             assert_eq!(response.status(), StatusCode::OK, "{path}");
             assert_eq!(response.headers()[CONTENT_TYPE], "text/html; charset=utf-8");
             assert_eq!(response.headers()[CACHE_CONTROL], CHECKED);
-            assert_eq!(response.headers()["content-security-policy"], POLICY);
+        }
+    }
+
+    #[test]
+    fn only_the_portal_of_a_client_may_frame_the_page_of_its_frames() {
+        let framed_by = |path: &str| {
+            let policy = get(path, &[]).headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+            assert!(policy.starts_with(POLICY), "{path}");
+            policy.rsplit_once("; ").unwrap().1.to_owned()
+        };
+        assert_eq!(framed_by("/integration/cl_1"), "frame-ancestors https://portail.example");
+        for path in ["/", "/call", "/mes-teleconsultations", "/integration/cl_2", "/index.html"] {
+            assert_eq!(framed_by(path), UNFRAMED, "{path}");
         }
     }
 
     #[test]
     fn anything_else_is_not_found() {
-        for path in ["/joined", "/connexions", "/c/x", "/rtc/v9", "/../Cargo.toml", "//", "/assets/none.js"] {
+        for path in ["/joined", "/connexions", "/c/x", "/integration", "/integration/a/b", "/rtc/v9", "/../Cargo.toml", "//", "/assets/none.js"] {
             assert_eq!(get(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }
 
     #[test]
     fn nothing_can_be_posted_to_a_page() {
-        let response = answer(&load(), &Method::POST, "/", &HeaderMap::new());
+        let response = answer(&load(), &Method::POST, "/", &HeaderMap::new(), &portal);
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
     }
 
@@ -195,7 +247,7 @@ mod tests {
         let tag = get("/", &[]).headers()[ETAG].clone();
         let mut headers = HeaderMap::new();
         headers.insert(IF_NONE_MATCH, tag);
-        assert_eq!(answer(&load(), &Method::GET, "/", &headers).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(answer(&load(), &Method::GET, "/", &headers, &portal).status(), StatusCode::NOT_MODIFIED);
         assert_eq!(get("/", &[(IF_NONE_MATCH, "W/\"other\"")]).status(), StatusCode::OK);
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use chevet_clinic::Clinic;
-use chevet_clinic::clock::Clock;
+use chevet_clinic::clients::frame_ancestors;
 use chevet_config::{Config, Loaded};
 use chevet_control::Control;
 use chevet_control::serve::Server;
@@ -47,8 +47,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     let control =
         Control::start(settings::control(config, &keys, base.clone(), inside.as_ref()), media, events)?;
     let facts = ServerFacts { node_id: chevet_control::sid::node(), development: config.dev };
-    let mut doors =
-        control.router().merge(chevet_signalling::router(control.clone(), facts)).merge(pages::router());
+    let mut doors = control.router().merge(chevet_signalling::router(control.clone(), facts));
     // Lives as long as the clinic that is wired to it.
     let mut outside = None;
     let clinic = match &inside {
@@ -57,7 +56,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
             let world = Outside::start(config, &mut settings).await?;
             doors = doors.merge(world.router());
             outside = world.page();
-            let clinic = Clinic::start(settings, Clock::system()).await.context("clinic")?;
+            let clinic = Clinic::start(settings, world.clock()).await.context("clinic")?;
             Some((clinic, world))
         }
         None => None,
@@ -65,6 +64,8 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
     if let Some((clinic, _)) = &clinic {
         doors = doors.merge(clinic.router());
     }
+    let portals = clinic.as_ref().map(|(clinic, _)| clinic.clone());
+    doors = doors.merge(pages::router(move |client| frame_ancestors(portals.as_ref()?, client)));
 
     // Subscribed before anything is printed: whoever reads the links may stop us at once.
     let mut stopping = stop_signal(config.server.stop_timeout)?;

@@ -104,9 +104,12 @@ struct RunArgs {
 
 #[derive(Args)]
 struct ServerArgs {
-    /// A server that runs already, ws:// or http://. Without it `chevet` is started from --binary.
+    /// A server that runs already, ws:// or wss://. Without it `chevet` is started from --binary.
     #[arg(long)]
     url: Option<String>,
+    /// Authorities (PEM) that are trusted for wss:// besides the public ones.
+    #[arg(long)]
+    ca: Option<PathBuf>,
     #[arg(long)]
     api_key: Option<String>,
     #[arg(long)]
@@ -176,6 +179,7 @@ impl ServerArgs {
         ServerOptions {
             binary: self.binary.clone(),
             url: self.url.clone(),
+            ca: self.ca.clone(),
             api_key: self.api_key.clone(),
             api_secret: self.api_secret.clone(),
             pid: self.pid,

@@ -1,17 +1,19 @@
 import { lazy, Suspense, useEffect, useMemo, useState, type ComponentType, type ReactNode } from 'react'
 import { useCommon } from './i18n/common'
-import { initialLanguage, LanguageContext, rememberLanguage, type ChosenLanguage } from './i18n/context'
+import { initialLanguage, rememberLanguage } from './i18n/chosen'
+import { LanguageContext, type ChosenLanguage } from './i18n/context'
 import type { Language } from './i18n/language'
 import { siteOf, type Site } from './site'
 import { Boundary } from './ui/Boundary'
-import { showDisplay, useDisplay } from './ui/display'
+import { showDisplay } from './ui/display'
+import { useDisplay } from './ui/useDisplay'
 
 // Each way in brings only what it needs: a patient's phone never loads the professional's pages.
 const sites: Record<Site, ComponentType> = {
   patient: lazy(() => import('./patient/PatientApp')),
   test: lazy(() => import('./patient/TestPage')),
   join: lazy(() => import('./join/Visit')),
-  professional: lazy(() => import('./pro/ProApp')),
+  other: lazy(() => import('./Others')),
 }
 
 export function App() {
@@ -31,7 +33,7 @@ export function App() {
   useEffect(() => {
     document.documentElement.lang = language
   }, [language])
-  useEffect(() => showDisplay(display, site === 'professional'), [display, site])
+  useEffect(() => (site === 'other' ? undefined : showDisplay(display, false)), [display, site])
   const Pages = sites[site]
   return (
     <LanguageContext value={chosen}>

@@ -1,18 +1,16 @@
-export type Site = 'patient' | 'test' | 'join' | 'professional'
+export type Site = 'patient' | 'test' | 'join' | 'other'
 
-/** Which part of the pages a path belongs to. Whatever is nobody else's is the professional's. */
+/** The parts that are opened on telephones; all others are told apart by `partOf`, which no telephone has to load. */
 export function siteOf(path: string): Site {
   switch (path.replace(/\/+$/, '')) {
     case '/c':
       return 'patient'
     case '/test':
       return 'test'
-    case '':
-    case '/index.html':
     case '/join':
     case '/call':
       return 'join'
     default:
-      return 'professional'
+      return 'other'
   }
 }

@@ -1,6 +1,8 @@
 //! Tokens, addresses, the WebSocket.
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -9,10 +11,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use livekit_protocol as proto;
 use prost::Message;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 use serde_json::json;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 use crate::target::Protocol;
 
@@ -48,10 +53,8 @@ pub fn address(
     let base = base.trim_end_matches('/');
     let base = match base.split_once("://") {
         Some(("http" | "ws", rest)) => format!("ws://{rest}"),
-        Some(("https" | "wss", _)) => {
-            bail!("{base}: the bench speaks without TLS; give the address behind the proxy")
-        }
-        _ => bail!("{base}: no ws:// or http:// address"),
+        Some(("https" | "wss", rest)) => format!("wss://{rest}"),
+        _ => bail!("{base}: no ws:// or wss:// address"),
     };
     Ok(match protocol {
         Protocol::V1 => {
@@ -89,9 +92,27 @@ fn join_request(subscribe: bool, offer: Option<proto::SessionDescription>) -> an
     Ok(URL_SAFE_NO_PAD.encode(wrapped.encode_to_vec()))
 }
 
+/// Trusts the public authorities, and those of a PEM file.
+///
+/// # Errors
+/// The file cannot be read or has no certificate.
+pub fn tls(ca: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::from_iter(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    if let Some(path) = ca {
+        let ours = CertificateDer::pem_file_iter(path).with_context(|| path.display().to_string())?;
+        let before = roots.len();
+        for certificate in ours {
+            roots.add(certificate.with_context(|| path.display().to_string())?)?;
+        }
+        anyhow::ensure!(roots.len() > before, "{}: no certificate", path.display());
+    }
+    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+}
+
 /// Opens the WebSocket. A refusal is told with the server's words.
-pub async fn connect(address: &str) -> anyhow::Result<Socket> {
-    match tokio_tungstenite::connect_async_with_config(address, None, true).await {
+pub async fn connect(address: &str, tls: &Arc<ClientConfig>) -> anyhow::Result<Socket> {
+    let connector = Some(Connector::Rustls(tls.clone()));
+    match tokio_tungstenite::connect_async_tls_with_config(address, None, true, connector).await {
         Ok((socket, _)) => Ok(socket),
         Err(Error::Http(response)) => {
             let body = response.body().as_deref().unwrap_or_default();
@@ -130,7 +151,8 @@ mod tests {
             url.starts_with("ws://h:1/rtc?auto_subscribe=0&") && url.ends_with("&access_token=jwt"),
             "{url}"
         );
-        assert!(address("wss://h", Protocol::V0, "jwt", false, None).is_err());
+        let url = address("https://h/", Protocol::V0, "jwt", false, None).expect("an address");
+        assert!(url.starts_with("wss://h/rtc?"), "{url}");
         assert!(address("h:1", Protocol::V0, "jwt", false, None).is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! which the server offers on the second.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
@@ -9,6 +10,7 @@ use chevet_sfu_core::api::MediaKind;
 use futures_util::{SinkExt, StreamExt};
 use livekit_protocol as proto;
 use prost::Message as _;
+use rustls::ClientConfig;
 use proto::signal_request::Message as Request;
 use proto::signal_response::Message as Response;
 use serde_json::json;
@@ -33,11 +35,13 @@ const WINDOW: usize = 256 * 1024;
 /// How a server is reached.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// `ws://` or `http://`, without a path.
+    /// `ws://`, `wss://`, `http://` or `https://`, without a path.
     pub url: String,
     pub key: String,
     pub secret: String,
     pub protocol: Protocol,
+    /// For `wss://`.
+    pub tls: Arc<ClientConfig>,
 }
 
 /// Joins and waits for the keys of the peer connections that are needed from the beginning.
@@ -61,7 +65,7 @@ pub async fn join(access: &Access, generator: &Generator, spec: JoinSpec) -> any
         first = offers.next(publisher.handle.local(), None).map(description);
     }
     let address = dial::address(&access.url, access.protocol, &token, spec.subscribe, first)?;
-    let dialled = tokio::time::timeout(DIAL, dial::connect(&address)).await;
+    let dialled = tokio::time::timeout(DIAL, dial::connect(&address, &access.tls)).await;
     let socket = dialled.context("the server does not answer the WebSocket within 15 s")??;
     let client = Client {
         single,

@@ -7,6 +7,7 @@ mod livekit;
 mod offers;
 mod publication;
 
+pub use dial::tls;
 pub use files::{Downloads, Upload};
 pub use link::{Link, notice};
 pub use livekit::{Access, join};

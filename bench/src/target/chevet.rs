@@ -10,7 +10,7 @@ use serde_json::json;
 use super::http::Http;
 use super::process::{Folder, Process};
 use super::{ServerOptions, Usage};
-use crate::signal::Access;
+use crate::signal::{self, Access};
 
 const READY: Duration = Duration::from_secs(20);
 
@@ -60,7 +60,8 @@ impl LiveKit {
         let workers =
             options.workers.map_or("a worker for each core".to_owned(), |count| format!("workers = {count}"));
         let about = format!("{}, {workers}", binary.display());
-        let access = Access { url, key, secret, protocol: options.protocol };
+        let tls = signal::tls(None)?;
+        let access = Access { url, key, secret, protocol: options.protocol, tls };
         Ok(LiveKit { access, process: Some(process), watched: None, about })
     }
 
@@ -70,16 +71,20 @@ impl LiveKit {
         let key = options.api_key.clone().context("the server's --api-key is needed")?;
         let secret = options.api_secret.clone().context("the server's --api-secret is needed")?;
         let url = url.trim_end_matches('/').to_owned();
-        let http_url = match url.split_once("://") {
-            Some(("ws", rest)) => format!("http://{rest}"),
-            _ => url.clone(),
+        let plain = match url.split_once("://") {
+            Some(("ws" | "http", rest)) => Some(format!("http://{rest}/")),
+            // Behind TLS the first join tells.
+            _ => None,
         };
-        let status = Http::new().status(&format!("{http_url}/")).await?;
-        ensure!(!status.is_server_error(), "{url} answers {status}");
+        if let Some(address) = plain {
+            let status = Http::new().status(&address).await?;
+            ensure!(!status.is_server_error(), "{url} answers {status}");
+        }
+        let tls = signal::tls(options.ca.as_deref())?;
         if let Some(pid) = options.pid {
             Usage::of(pid).with_context(|| format!("process {pid} cannot be watched"))?;
         }
-        let access = Access { url: url.clone(), key, secret, protocol: options.protocol };
+        let access = Access { url: url.clone(), key, secret, protocol: options.protocol, tls };
         Ok(LiveKit { access, process: None, watched: options.pid, about: url })
     }
 

@@ -64,8 +64,10 @@ pub enum Protocol {
 pub struct ServerOptions {
     /// The `chevet` to start; None: the one beside this program.
     pub binary: Option<PathBuf>,
-    /// A server that runs already: `ws://`, `http://` and no path.
+    /// A server that runs already: `ws://`, `wss://`, `http://` or `https://` and no path.
     pub url: Option<String>,
+    /// Authorities (PEM) trusted for `wss://` besides the public ones.
+    pub ca: Option<PathBuf>,
     pub api_key: Option<String>,
     pub api_secret: Option<String>,
     /// The process of a server that runs already, on this machine.
@@ -86,6 +88,7 @@ impl Default for ServerOptions {
         ServerOptions {
             binary: None,
             url: None,
+            ca: None,
             api_key: None,
             api_secret: None,
             pid: None,

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::consent::{self, ConsentText};
 use super::guard::{Access, Read, consultation_for};
 use super::input::{Fields, label, number};
-use super::letters::display_name;
+use super::letters::{self, display_name};
 use super::links::{self, LinkState};
 use super::room::{self, MediaTokenBody};
 use super::{What, incidents, note};
@@ -22,6 +22,7 @@ use crate::http::session::{self, Cookie};
 use crate::http::{Action, Code, Guest, Json, Problem};
 use crate::ids::{CheckId, ParticipantId};
 use crate::model::people::{BirthDate, comparable};
+use crate::model::retention::{Kept, default_of};
 use crate::model::{
     Capability, Consultation, Contact, Decision, DeviceCheck, GivenBy, IdentityCheck, IncidentKind,
     Invitation, Kind, Participant, ParticipantRole, ParticipantState, Patient, Professional, Status, Verdict,
@@ -70,6 +71,12 @@ pub struct GuestBody {
     starts_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     closes_at: Timestamp,
+    /// Of the appointment, IANA name.
+    zone: String,
+    /// Until when documents can be read, once the call is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    documents_until: Option<Timestamp>,
     identity_check: IdentityCheck,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -193,6 +200,9 @@ pub fn body(
         practice_phone: owner.and_then(|owner| owner.value.practice.phone),
         starts_at: consultation.slot_start,
         closes_at: consultation.closes_at(),
+        zone: consultation.time_zone.clone(),
+        documents_until: (next == NextStep::Documents)
+            .then(|| letters::readable_until(consultation, default_of(Kept::PostAccess))),
         identity_check: question,
         identity_locked_until: locked,
         consent: agreed,
@@ -452,7 +462,9 @@ pub struct DeviceReport {
     camera: String,
     microphone: String,
     websocket: bool,
-    udp: bool,
+    /// Not given: nobody tried, the call will show it.
+    #[serde(default)]
+    udp: Option<bool>,
     #[serde(default)]
     tcp: bool,
     #[serde(default)]
@@ -471,14 +483,15 @@ impl DeviceReport {
     fn verdict(&self) -> Verdict {
         let slow = |kbps: Option<u32>, least: u32| kbps.is_some_and(|kbps| kbps < least);
         let lossy = self.loss_permille.unwrap_or(0);
-        let lost = !self.websocket || !(self.udp || self.tcp);
+        let no_udp = self.udp == Some(false);
+        let lost = !self.websocket || (no_udp && !self.tcp);
         if lost || slow(self.up_kbps, 40) || slow(self.down_kbps, 40) || self.microphone != "ok" {
             Verdict::Red
         } else if slow(self.up_kbps, 300)
             || slow(self.down_kbps, 300)
             || lossy > 50
             || self.rtt_ms.unwrap_or(0) > 400
-            || !self.udp
+            || no_udp
             || self.camera != "ok"
         {
             Verdict::Orange
@@ -513,7 +526,7 @@ pub(super) async fn device_check(
         for (found, kind) in [
             (report.camera == "denied", IncidentKind::CameraDenied),
             (report.microphone == "denied", IncidentKind::MicrophoneDenied),
-            (!report.udp && report.tcp, IncidentKind::TurnTcpFallback),
+            (report.udp == Some(false) && report.tcp, IncidentKind::TurnTcpFallback),
         ] {
             if found {
                 incidents::once(tx, now, consultation, kind, &seat.id)?;

@@ -137,10 +137,11 @@ struct Own {
     _watching: Watching,
 }
 
-/// The guest's own state, at once and whenever it changes: waiting, let in, sent back, over. While it is read, the
-/// professional sees that the page is open. A last event `taken_over` says that another device is used now.
+/// The guest's own state, at once and whenever it changes: waiting, let in, sent back, over; and hints that documents or
+/// payments changed. While it is read, the professional sees that the page is open. A last event `taken_over` says that
+/// another device is used now.
 #[utoipa::path(get, path = "/p/v1/events", tag = "guest", security(("guest" = [])), responses(
-    (status = 200, description = "Server-sent events `state`, and `taken_over` or `gone` at the end", body = GuestBody, content_type = "text/event-stream"),
+    (status = 200, description = "Server-sent events `state` and `hint`, and `taken_over` or `gone` at the end", body = GuestBody, content_type = "text/event-stream"),
     (status = 401, description = "No session", body = ProblemBody, content_type = "application/problem+json"),
 ))]
 pub(super) async fn of_guest(State(clinic): State<Clinic>, guest: Guest) -> Result<Response, Problem> {
@@ -180,7 +181,15 @@ pub(super) async fn of_guest(State(clinic): State<Clinic>, guest: Guest) -> Resu
                     Ok(hint) if is_take_over(&hint, &own.guest) => {
                         return Some((Ok(event("taken_over", &serde_json::json!({}))), None));
                     }
-                    Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => break,
+                    // No part of the state: the page asks for the list.
+                    Ok(Hint { what: what @ (What::Documents | What::Payments), .. }) => {
+                        let hint = HintBody { what: Some(what), ..everything() };
+                        return Some((Ok(event("hint", &hint)), Some(own)));
+                    }
+                    Ok(_) => break,
+                    Err(broadcast::error::RecvError::Lagged(_)) => {
+                        return Some((Ok(event("hint", &everything())), Some(own)));
+                    }
                     Err(broadcast::error::RecvError::Closed) => return None,
                 }
             }

@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process'
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
-import puppeteer from 'puppeteer-core'
+import { chromium, firefox } from 'playwright-core'
 import { out, slug } from './paths.js'
 import { descendants, end, signal } from './processes.js'
-import { show, until } from './wait.js'
+import { show, sleep, until } from './wait.js'
 
 const CHROMIUM = process.env.CHROMIUM_BIN ?? '/usr/bin/chromium'
 const FIREFOX = process.env.FIREFOX_BIN ?? '/usr/bin/firefox-esr'
@@ -25,12 +24,13 @@ const FIREFOX_PREFERENCES = {
   'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
   'media.autoplay.default': 0,
+  'intl.accept_languages': 'fr-FR,fr',
 }
 
 /** Starts Chromium as a process of ours, so that a test can stop, resume and end it by its pid. */
-export async function startChromium(t) {
+export async function startChromium(t, flags = []) {
   const profile = mkdtempSync(join(tmpdir(), 'chevet-chromium-'))
-  const child = spawn(CHROMIUM, [...CHROMIUM_FLAGS, `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'], { stdio: 'ignore' })
+  const child = spawn(CHROMIUM, [...CHROMIUM_FLAGS, ...flags, `--user-data-dir=${profile}`, '--remote-debugging-port=0', 'about:blank'], { stdio: 'ignore' })
   let browser
   t.after(async () => {
     await browser?.close().catch(() => undefined)
@@ -56,21 +56,39 @@ export async function startChromium(t) {
   }
 }
 
+/**
+ * For each page Playwright sets the colours that it prefers, by a command that came after the Firefox of today's Debian: the
+ * answer is given here. It is the one thing that Playwright has no option for.
+ */
+function answerForFirefox(browser) {
+  const session = Object.getPrototypeOf(browser._connection.toImpl(browser)._browserSession)
+  const send = session.send
+  session.send = function (method, ...rest) {
+    return method === 'emulation.setMediaFeaturesOverride' ? Promise.resolve({}) : send.call(this, method, ...rest)
+  }
+}
+
+/** Playwright fills fields in Firefox by setting their value, which React takes for its own doing; as typed it is heard. */
+function insertAsTyped() {
+  Object.defineProperty(window, '__pw_bidiInsertText', {
+    get: () => (text) => void document.execCommand('insertText', false, text),
+    set: () => undefined,
+  })
+}
+
+/** Debian's Firefox, by WebDriver BiDi: Playwright's own protocol needs a Firefox of its own. */
 export async function startFirefox(t) {
-  const browser = await puppeteer.launch({
-    browser: 'firefox',
-    executablePath: FIREFOX,
-    headless: true,
-    extraPrefsFirefox: FIREFOX_PREFERENCES,
-    timeout: 90_000,
-    protocolTimeout: 240_000,
-  })
-  const child = browser.process()
-  t.after(async () => {
-    await Promise.race([browser.close().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, 5000))])
-    await end(child)
-  })
-  return { engine: 'Firefox', pid: child.pid, newPage: () => browser.newPage() }
+  const browser = await firefox.launch({ channel: 'moz-firefox', executablePath: FIREFOX, firefoxUserPrefs: FIREFOX_PREFERENCES, timeout: 90_000 })
+  answerForFirefox(browser)
+  t.after(() => Promise.race([browser.close().catch(() => undefined), sleep(10_000)]))
+  const open = async ({ isMobile: _, ...options } = {}) => {
+    const context = await browser.newContext(options)
+    await context.addInitScript(insertAsTyped)
+    const page = await context.newPage()
+    page.setDefaultTimeout(60_000)
+    return page
+  }
+  return { engine: 'Firefox', newPage: open }
 }
 
 export const startBrowser = (t, engine) => (engine === 'Firefox' ? startFirefox(t) : startChromium(t))

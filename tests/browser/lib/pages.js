@@ -1,6 +1,7 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { here, out, slug } from './paths.js'
+import { portraitCamera } from './portrait.js'
 
 const axe = readFileSync(join(here, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
@@ -14,16 +15,21 @@ export const printedLinks = (server) => server.printed().match(/https?:\/\/\S+\/
 /** What axe finds wrong on a page, as short lines; nothing is the right answer. */
 export async function violations(page) {
   // Run by the debugger, which the page's own policy does not hold back.
-  return page.evaluate(`${axe};axe.run(document, { runOnly: ${JSON.stringify(RULES)} }).then((result) =>
+  if (!(await page.evaluate('"axe" in window'))) await page.evaluate(`${axe};undefined`)
+  return page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} }).then((result) =>
     result.violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 160))))`)
 }
 
 export const DESK = { locale: 'fr-FR', viewport: { width: 1280, height: 800 } }
 export const PHONE = { locale: 'fr-FR', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true }
 
-/** Opens a page and keeps what it complains about; `complaints` are those that a policy or a bug would cause. */
-export async function open(t, browser, address, options = DESK) {
+/**
+ * Opens a page and keeps what it complains about; `complaints` are those that a policy or a bug would cause. With `portrait` its
+ * camera shows a person.
+ */
+export async function open(t, browser, address, { portrait, ...options } = DESK) {
   const page = await browser.newPage({ acceptDownloads: true, ...options })
+  if (portrait !== undefined) await page.addInitScript(portraitCamera, portrait)
   const log = join(out, `${slug(t.name)}.page.log`)
   const complaints = []
   page.on('console', (message) => {

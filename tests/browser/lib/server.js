@@ -40,43 +40,55 @@ export async function startServer(t, { env = {}, flags = [] } = {}) {
   const port = await freePort()
   const data = mkdtempSync(join(tmpdir(), 'chevet-test-'))
   const log = join(out, `${slug(t.name)}.server.log`)
-  const child = spawn(binary(), ['serve', '--dev', ...flags], {
-    cwd: data,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...ownEnvironment(),
-      CHEVET_SERVER__PORT: String(port),
-      CHEVET_SERVER__DATA_DIR: data,
-      CHEVET_RTC__UDP_PORT: '0',
-      CHEVET_RTC__TCP_PORT: String(await freePort()),
-      ...spread(),
-      ...env,
-    },
-  })
+  const settings = {
+    ...ownEnvironment(),
+    CHEVET_SERVER__PORT: String(port),
+    CHEVET_SERVER__DATA_DIR: data,
+    CHEVET_RTC__UDP_PORT: '0',
+    CHEVET_RTC__TCP_PORT: String(await freePort()),
+    ...spread(),
+    ...env,
+  }
   const file = createWriteStream(log)
   let printed = ''
-  child.stdout.on('data', (text) => (printed += text))
-  child.stdout.pipe(file)
-  child.stderr.pipe(file)
+  const launch = () => {
+    const started = spawn(binary(), ['serve', '--dev', ...flags], { cwd: data, stdio: ['ignore', 'pipe', 'pipe'], env: settings })
+    started.stdout.on('data', (text) => (printed += text))
+    started.stdout.pipe(file, { end: false })
+    started.stderr.pipe(file, { end: false })
+    return started
+  }
+  let child = launch()
   t.after(async () => {
     await end(child)
+    file.end()
     rmSync(data, { recursive: true, force: true })
   })
   const http = `http://127.0.0.1:${port}`
-  await until('the server is ready', async () => {
+  const ready = () => until('the server is ready', async () => {
     if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
     return (await fetch(`${http}/readyz`)).ok
   }, { deadline: 30_000, every: 100, why: () => tail(log) })
+  await ready()
   return {
     http,
     ws: `ws://127.0.0.1:${port}`,
     port,
-    pid: child.pid,
+    get pid() {
+      return child.pid
+    },
     log,
     alive: () => child.exitCode === null && child.signalCode === null,
     printed: () => printed,
     residentKib: () => residentKib(child.pid),
     tail: () => tail(log),
+    /** Killed in the middle of whatever it does, and started again on the same data and the same port. */
+    async crash() {
+      child.kill('SIGKILL')
+      await until('the server is gone', () => child.signalCode !== null, { every: 20 })
+      child = launch()
+      await ready()
+    },
     token: (room, identity, more = {}) => token({ room, identity, ...more }),
   }
 }

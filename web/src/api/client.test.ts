@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { headersOf, problemOf } from './client'
+import { fileNameOf, headersOf, problemOf } from './client'
 
 test('a refusal keeps its code, its words and the fields that it names', () => {
   const text = JSON.stringify({
@@ -41,4 +41,16 @@ test('version and key of the wish travel as headers', () => {
     'Idempotency-Key': 'k',
     'Accept-Language': 'en',
   })
+})
+
+test('a piece of a file travels as bytes with its place in the whole', () => {
+  const headers = headersOf({ method: 'PUT', bytes: new Blob(['abc']), range: 'bytes 0-2/9' }, 'fr', 't')
+  expect(headers).toMatchObject({ 'Content-Type': 'application/octet-stream', 'Content-Range': 'bytes 0-2/9', 'X-CSRF-Token': 't' })
+})
+
+test('a file keeps its whole name where the server gives it, and its plain one otherwise', () => {
+  expect(fileNameOf(`inline; filename="Lef_vre.pdf"; filename*=UTF-8''Lef%C3%A8vre.pdf`)).toBe('Lefèvre.pdf')
+  expect(fileNameOf('attachment; filename="rapport.pdf"')).toBe('rapport.pdf')
+  expect(fileNameOf(`attachment; filename="a.pdf"; filename*=UTF-8''%E0%A4%A`)).toBe('a.pdf')
+  expect(fileNameOf('')).toBeUndefined()
 })

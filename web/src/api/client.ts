@@ -3,6 +3,8 @@
  * token of the session, kept in memory only.
  */
 
+import { remember } from '../support/diagnostic'
+
 export interface FieldProblem {
   /** JSON pointer into the request. */
   pointer: string
@@ -61,13 +63,23 @@ export interface Options {
   /** The same key for every try of one wish: the server does it once. */
   idempotencyKey?: string
   signal?: AbortSignal
+  /** Instead of `body`: bytes as they are. */
+  bytes?: Blob
+  /** `Content-Range` of `bytes`. */
+  range?: string
 }
 
 let csrf: string | undefined
+let bearer: string | undefined
 const loggedOut = new Set<() => void>()
 
 export function setCsrf(token: string | undefined): void {
   csrf = token
+}
+
+/** In a portal's frame, where browsers keep cookies back: what requests carry instead. In memory only. */
+export function setBearer(token: string | undefined): void {
+  bearer = token
 }
 
 /** Tells when the server no longer knows the session. */
@@ -114,10 +126,17 @@ export function headersOf(options: Options, language: string, token: string | un
     Accept: 'application/json, application/problem+json',
     'Accept-Language': language === '' ? 'fr' : language,
     ...(options.body === undefined ? {} : { 'Content-Type': 'application/json' }),
+    ...(options.bytes === undefined ? {} : { 'Content-Type': options.bytes.type === '' ? 'application/octet-stream' : options.bytes.type }),
+    ...(options.range === undefined ? {} : { 'Content-Range': options.range }),
     ...(changes && token !== undefined ? { 'X-CSRF-Token': token } : {}),
     ...(options.etag === undefined ? {} : { 'If-Match': options.etag }),
     ...(options.idempotencyKey === undefined ? {} : { 'Idempotency-Key': options.idempotencyKey }),
   }
+}
+
+/** How requests say who asks: by the cookie, or by the bearer of a frame. For those that are not sent from here. */
+export function credentials(): { mode: RequestCredentials; headers: Record<string, string> } {
+  return bearer === undefined ? { mode: 'same-origin', headers: {} } : { mode: 'omit', headers: { Authorization: `Bearer ${bearer}` } }
 }
 
 async function send(path: string, options: Options): Promise<Response> {
@@ -125,17 +144,19 @@ async function send(path: string, options: Options): Promise<Response> {
   try {
     response = await fetch(path, {
       method: options.method ?? 'GET',
-      headers: headersOf(options, document.documentElement.lang, csrf),
-      credentials: 'same-origin',
-      ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
+      headers: { ...headersOf(options, document.documentElement.lang, csrf), ...credentials().headers },
+      credentials: credentials().mode,
+      ...(options.bytes !== undefined ? { body: options.bytes } : options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
     })
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
+    remember('network')
     throw new ApiError(0, 'network', '')
   }
   if (response.ok) return response
   const problem = problemOf(response.status, await response.text(), response.headers.get('Retry-After'))
+  remember(problem.code)
   if (problem.code === 'unauthenticated') for (const listener of loggedOut) listener()
   throw problem
 }
@@ -151,10 +172,37 @@ export async function requestVersioned<T>(path: string, options: Options = {}): 
   return { value: (await response.json()) as T, etag: response.headers.get('ETag') ?? '*' }
 }
 
+/** An answer that goes on: read as it comes. */
+export async function requestStream(path: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const { body } = await send(path, { signal })
+  if (body === null) throw new ApiError(0, 'network', '')
+  return body
+}
+
+/** One piece of a longer file, which begins at `first` of `total` bytes. */
+export const sendPiece = <T>(path: string, piece: Blob, first: number, total: number, signal?: AbortSignal): Promise<T> =>
+  request<T>(path, {
+    method: 'PUT',
+    bytes: piece,
+    range: `bytes ${first}-${first + piece.size - 1}/${total}`,
+    ...(signal === undefined ? {} : { signal }),
+  })
+
+/** The name in `Content-Disposition`: whole where it is given so (RFC 8187), else its ASCII form. */
+export function fileNameOf(disposition: string): string | undefined {
+  const whole = /filename\*=UTF-8''([^;]+)/i.exec(disposition)?.[1]
+  try {
+    if (whole !== undefined) return decodeURIComponent(whole)
+  } catch {
+    // Not what it says it is: the other form is there too.
+  }
+  return /filename="([^"]+)"/.exec(disposition)?.[1]
+}
+
 /** A file, with the name that the server gives it. */
 export async function requestFile(path: string): Promise<{ blob: Blob; name: string }> {
   const response = await send(path, {})
-  const name = /filename="([^"]+)"/.exec(response.headers.get('Content-Disposition') ?? '')?.[1]
+  const name = fileNameOf(response.headers.get('Content-Disposition') ?? '')
   return { blob: await response.blob(), name: name ?? 'document' }
 }
 

@@ -37,6 +37,9 @@ export const me = {
     requestVersioned<T.Me>('/api/v1/me', { method: 'PATCH', body, etag }),
   setInterests: (interests: string[]) =>
     request<{ interests: string[] }>('/api/v1/me/interests', { method: 'PUT', body: { interests } }),
+  sessions: () => request<{ items: T.OpenSession[] }>('/api/v1/me/sessions'),
+  endSession: (id: string) => request<undefined>(`/api/v1/me/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' }),
+  endOtherSessions: () => request<undefined>('/api/v1/me/sessions', { method: 'DELETE' }),
   setPassword: (password: string) => request<T.Session>('/api/v1/me/password', { method: 'PUT', body: { password } }),
 }
 
@@ -112,13 +115,4 @@ export const admin = {
       `/api/v1/registrations${cursor === undefined ? '' : `?cursor=${encodeURIComponent(cursor)}`}`,
     ),
   decide: (id: string, body: Record<string, unknown>) => post<unknown>(`/api/v1/registrations/${id}/decision`, body),
-  clients: () => request<T.Page<T.ApiClient>>('/api/v1/api-clients?limit=100'),
-  makeClient: (name: string, scopes: string[]) =>
-    post<{ client: T.ApiClient; client_secret: string }>('/api/v1/api-clients', { name, scopes }),
-  client: (id: string) => requestVersioned<T.ApiClient>(`/api/v1/api-clients/${id}`),
-  changeClient: (id: string, body: { enabled: boolean }, etag: string) =>
-    request<T.ApiClient>(`/api/v1/api-clients/${id}`, { method: 'PATCH', body, etag }),
-  addSecret: (id: string) =>
-    post<{ client: T.ApiClient; client_secret: string }>(`/api/v1/api-clients/${id}/secrets`),
-  retireSecret: (id: string) => post<T.ApiClient>(`/api/v1/api-clients/${id}/secrets/retire`),
 }

@@ -20,11 +20,12 @@ export interface Practice {
 }
 export type IdentityCheck = 'none' | 'first_letters' | 'birth_date' | 'code'
 export interface Defaults {
-  display_name?: string
-  early_minutes?: number
-  late_minutes?: number
-  slot_minutes?: number
-  identity_check?: IdentityCheck
+  /** Empty: title and names. */
+  display_name: string
+  early_minutes: number
+  late_minutes: number
+  slot_minutes: number
+  identity_check: IdentityCheck
 }
 export interface Me {
   id: string
@@ -41,12 +42,24 @@ export interface Me {
   practice: Practice
   interests: string[]
   tool_open: boolean
+  signature_set: boolean
   second_factor: boolean
   recovery_codes_left: number
   roles: Role[]
   defaults: Defaults
   time_zone: string
   locale: string
+}
+export interface OpenSession {
+  id: string
+  /** The one that asks. */
+  current: boolean
+  method: string
+  created_at: string
+  seen_at: string
+  expires_at: string
+  browser?: string | null
+  os?: string | null
 }
 export interface Profession {
   code: string
@@ -337,13 +350,4 @@ export interface PendingAccount {
   number_used_elsewhere: boolean
   practice: Practice
   created_at: string
-}
-export interface ApiClient {
-  id: string
-  name: string
-  enabled: boolean
-  scopes: string[]
-  secrets: number
-  created_at: string
-  rate_per_minute: number
 }

@@ -12,7 +12,8 @@ import { useFileDrop, useStayAwake } from './hooks'
 /** How long a notice stays on the screen, in milliseconds. */
 const NOTICE_MS = 7000
 
-export function CallPage({ session, room }: { session: CallSession; room: string }) {
+/** `files`: whether people hand each other files through the call itself; consultations keep theirs elsewhere. */
+export function CallPage({ session, room, files = true }: { session: CallSession; room: string; files?: boolean }) {
   const { t } = useWords()
   const view = useSyncExternalStore(session.subscribe, session.getView)
   const [filesOpen, setFilesOpen] = useState(false)
@@ -39,9 +40,10 @@ export function CallPage({ session, room }: { session: CallSession; room: string
     return () => removeEventListener('keydown', onKey)
   }, [filesOpen, closeFiles])
 
-  const dropping = useFileDrop((files) => {
-    if (!view.maySendFiles) return
-    session.sendFiles(files)
+  const maySendFiles = files && view.maySendFiles
+  const dropping = useFileDrop((dropped) => {
+    if (!maySendFiles) return
+    session.sendFiles(dropped)
     setFilesOpen(true)
   })
   const sharing = view.people.filter((person) => person.screen)
@@ -77,9 +79,9 @@ export function CallPage({ session, room }: { session: CallSession; room: string
         view={view}
         filesOpen={filesOpen}
         news={filesOpen ? 0 : arrived - seen}
-        onFiles={filesOpen ? closeFiles : openFiles}
+        onFiles={!files ? undefined : filesOpen ? closeFiles : openFiles}
       />
-      {dropping && view.maySendFiles && <p className="drop">{t.filesDrop}</p>}
+      {dropping && maySendFiles && <p className="drop">{t.filesDrop}</p>}
       <Notices notice={view.notice} />
       {view.sounds.map(({ sid, track }) => (
         <Sound key={sid} track={track} />

@@ -9,7 +9,8 @@ interface ControlsProps {
   filesOpen: boolean
   /** Files that arrived since the panel was last open. */
   news: number
-  onFiles: () => void
+  /** Absent: no files in this call. */
+  onFiles: (() => void) | undefined
 }
 
 export function Controls({ session, view, filesOpen, news, onFiles }: ControlsProps) {
@@ -53,21 +54,23 @@ export function Controls({ session, view, filesOpen, news, onFiles }: ControlsPr
           )}
         </>
       )}
-      <Control
-        name="files"
-        word={t.files}
-        label={news > 0 ? t.filesWithNews(news) : t.files}
-        active={filesOpen}
-        expanded={filesOpen}
-        onClick={onFiles}
-      >
-        <FileIcon />
-        {news > 0 && (
-          <span className="badge" aria-hidden="true">
-            {news}
-          </span>
-        )}
-      </Control>
+      {onFiles !== undefined && (
+        <Control
+          name="files"
+          word={t.files}
+          label={news > 0 ? t.filesWithNews(news) : t.files}
+          active={filesOpen}
+          expanded={filesOpen}
+          onClick={onFiles}
+        >
+          <FileIcon />
+          {news > 0 && (
+            <span className="badge" aria-hidden="true">
+              {news}
+            </span>
+          )}
+        </Control>
+      )}
       <Control name="leave" word={t.leave} label={t.leave} leave onClick={() => void session.leave()}>
         <LeaveIcon />
       </Control>

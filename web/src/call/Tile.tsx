@@ -30,6 +30,7 @@ export function Tile({ person, screen = false }: TileProps) {
     <li
       className={`tile${screen ? ' tile-screen' : ''}${person.speaking && !screen ? ' tile-speaking' : ''}`}
       data-identity={person.identity}
+      data-role={screen ? undefined : person.role}
     >
       {track ? (
         <Picture track={track} label={label} mirrored={person.mirrored && !screen} />

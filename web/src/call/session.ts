@@ -13,6 +13,7 @@ import { endReason, explainMediaError, type EndReason } from '../errors'
 import type { Catalogue } from '../i18n/fr/call'
 import type { PlainText } from '../i18n/call'
 import { cameraConstraints, microphoneConstraints, type Captured } from '../media/capture'
+import { pictureIn, type LineSample } from './quality'
 import { Transfers, type Transfer } from './transfers'
 
 export interface PersonView {
@@ -73,6 +74,8 @@ export class CallSession {
   private timer: ReturnType<typeof setTimeout> | undefined
   private notice: Notice | undefined
   private problem: PlainText | undefined
+  /** Where tokens carry no names, those who may know them give them here, by identity. */
+  private names: ReadonlyMap<string, string> = new Map()
   private noticeCount = 0
   private reconnecting = false
   private mutingSelf = false
@@ -180,6 +183,22 @@ export class CallSession {
     return this.room.disconnect()
   }
 
+  /** What people are called on this page alone. */
+  nameThem(names: ReadonlyMap<string, string>): void {
+    this.names = names
+    this.changed()
+  }
+
+  /** How everybody's line and picture are at this moment. */
+  lines(): Promise<LineSample[]> {
+    const { room } = this
+    return Promise.all([...room.remoteParticipants.values(), room.localParticipant].map((who) => lineOf(who, this.nameOf(who))))
+  }
+
+  private nameOf(who: Participant): string {
+    return this.names.get(who.identity) ?? nameOf(who)
+  }
+
   private async attempt(wanted: { camera: boolean; microphone: boolean }, action: () => Promise<unknown>): Promise<void> {
     try {
       await action()
@@ -196,10 +215,10 @@ export class CallSession {
     for (const event of REDRAWING) room.on(event, again)
     room.registerByteStreamHandler(FILES, (reader, { identity }) => {
       const from = room.remoteParticipants.get(identity)
-      void this.transfers.receive(reader, from ? nameOf(from) : identity)
+      void this.transfers.receive(reader, from ? this.nameOf(from) : identity)
     })
-    room.on(RoomEvent.ParticipantConnected, (who) => this.tell((t) => t.someoneJoined(nameOf(who))))
-    room.on(RoomEvent.ParticipantDisconnected, (who) => this.tell((t) => t.someoneLeft(nameOf(who))))
+    room.on(RoomEvent.ParticipantConnected, (who) => this.tell((t) => t.someoneJoined(this.nameOf(who))))
+    room.on(RoomEvent.ParticipantDisconnected, (who) => this.tell((t) => t.someoneLeft(this.nameOf(who))))
     room.on(RoomEvent.TrackMuted, (publication, who) => {
       if (who.isLocal && publication.source === Track.Source.Microphone && !this.mutingSelf) {
         this.tell((t) => t.mutedByOther)
@@ -263,7 +282,7 @@ export class CallSession {
     )
     return {
       reconnecting: this.reconnecting,
-      people: [...remote, local].map((who) => personView(who, this.back)),
+      people: [...remote, local].map((who) => personView(who, this.nameOf(who), this.back)),
       sounds,
       microphoneOn: local.isMicrophoneEnabled,
       cameraOn: local.isCameraEnabled,
@@ -296,18 +315,33 @@ const REDRAWING = [
   RoomEvent.AudioPlaybackStatusChanged,
 ] as const
 
+const LINES: Record<ConnectionQuality, LineSample['line']> = {
+  [ConnectionQuality.Excellent]: 'excellent',
+  [ConnectionQuality.Good]: 'good',
+  [ConnectionQuality.Poor]: 'poor',
+  [ConnectionQuality.Lost]: 'lost',
+  [ConnectionQuality.Unknown]: 'unknown',
+}
+
+async function lineOf(who: Participant, name: string): Promise<LineSample> {
+  const publication = who.getTrackPublication(Track.Source.Camera)
+  const track = publication?.isMuted === true ? undefined : (publication?.track as RemoteTrack | LocalVideoTrack | undefined)
+  const report = await track?.getRTCStatsReport().catch(() => undefined)
+  return { identity: who.identity, name, isLocal: who.isLocal, line: LINES[who.connectionQuality], picture: report === undefined ? undefined : pictureIn(report.values()) }
+}
+
 function nameOf(who: Participant): string {
   return who.name !== undefined && who.name !== '' ? who.name : who.identity
 }
 
-function personView(who: Participant, back: boolean): PersonView {
+function personView(who: Participant, name: string, back: boolean): PersonView {
   const live = (source: Track.Source): Track | undefined => {
     const publication = who.getTrackPublication(source)
     return publication && !publication.isMuted ? publication.track : undefined
   }
   return {
     identity: who.identity,
-    name: nameOf(who),
+    name,
     isLocal: who.isLocal,
     role: who.attributes.role,
     mirrored: who.isLocal && !back,

@@ -1,30 +1,9 @@
 import { createContext, useContext } from 'react'
-import { preferredLanguage, type Language } from './language'
+import type { Language } from './language'
 
 export interface ChosenLanguage {
   language: Language
   setLanguage: (language: Language) => void
-}
-
-const STORED = 'chevet.language'
-
-/** The language chosen earlier on this device, else the browser's. Storage may be forbidden: then nothing is kept. */
-export function initialLanguage(): Language {
-  try {
-    const stored = localStorage.getItem(STORED)
-    if (stored === 'fr' || stored === 'en') return stored
-  } catch {
-    // Private modes may refuse storage.
-  }
-  return preferredLanguage(navigator.languages)
-}
-
-export function rememberLanguage(language: Language): void {
-  try {
-    localStorage.setItem(STORED, language)
-  } catch {
-    // Private modes may refuse storage.
-  }
 }
 
 export const LanguageContext = createContext<ChosenLanguage>({ language: 'fr', setLanguage: () => undefined })

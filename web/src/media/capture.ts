@@ -12,6 +12,8 @@ export interface Captured {
   microphone?: MediaStreamTrack
   /** Why something wanted is missing. */
   problem?: PlainText
+  /** It is the device's own setting that refuses, as far as the browser tells. */
+  bySystem?: boolean
 }
 
 /** Resolution asked of the camera: 720p is what the three simulcast layers are cut from. */
@@ -45,6 +47,7 @@ export async function capture(choice: DeviceChoice): Promise<Captured> {
     return await open(wanted, choice)
   } catch (together) {
     const problem = explainMediaError(together, wanted)
+    const bySystem = together instanceof Error && /system/i.test(together.message)
     if (!wanted.camera || !wanted.microphone) return { problem }
     const [microphone, camera] = await Promise.all([
       alone({ camera: false, microphone: true }, choice),
@@ -54,7 +57,7 @@ export async function capture(choice: DeviceChoice): Promise<Captured> {
     if (microphone.microphone && camera.camera) return tracks
     if (microphone.microphone && camera.problem) return { ...tracks, problem: camera.problem }
     if (camera.camera && microphone.problem) return { ...tracks, problem: microphone.problem }
-    return { problem }
+    return { problem, bySystem }
   }
 }
 

@@ -17,7 +17,7 @@ export function Consent({ visit, phone }: { visit: Visit; phone: string | undefi
   const [failed, setFailed] = useState(false)
   const [name, setName] = useState('')
   const [problem, setProblem] = useState<string>()
-  const minor = visit.facts.guest?.representative_required === true
+  const minor = visit.facts.guest.representative_required
 
   const load = useCallback(() => {
     api.speak(language)

@@ -2,7 +2,7 @@ import { useState, type ReactNode } from 'react'
 import { Button } from '../ui/Button'
 import { Dialog } from '../ui/Dialog'
 import { Page } from '../ui/Page'
-import { PhoneIcon } from '../ui/icons'
+import { HelpText } from './Help'
 import { usePatientWords } from './words'
 
 interface FrameProps {
@@ -27,27 +27,9 @@ export function Frame({ screen, title, phone, children }: FrameProps) {
           onClose={() => setHelp(false)}
           actions={<Button onClick={() => setHelp(false)}>{t.close}</Button>}
         >
-          <p>{t.helpText}</p>
-          <p>{t.helpTrouble}</p>
-          {phone !== undefined && (
-            <>
-              <p>{t.callPractice}</p>
-              <Phone number={phone} />
-            </>
-          )}
-          <p>{t.helpUrgent}</p>
+          <HelpText phone={phone} />
         </Dialog>
       )}
     </Page>
-  )
-}
-
-export function Phone({ number }: { number: string }) {
-  return (
-    <a className="patient-phone" href={`tel:${number.replace(/[^\d+]/g, '')}`}>
-      <PhoneIcon />
-      {' '}
-      {number}
-    </a>
   )
 }

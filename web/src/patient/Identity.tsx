@@ -14,7 +14,7 @@ export function Identity({ visit, phone }: { visit: Visit; phone: string | undef
   const { t } = usePatientWords()
   const [answer, setAnswer] = useState('')
   const [problem, setProblem] = useState<string>()
-  const kind = visit.facts.guest?.identity_check
+  const kind = visit.facts.guest.identity_check
   const about = {
     none: { label: t.askLetters, hint: t.hintLetters },
     first_letters: { label: t.askLetters, hint: t.hintLetters, autoComplete: 'off', maxLength: 40 },
@@ -37,7 +37,7 @@ export function Identity({ visit, phone }: { visit: Visit; phone: string | undef
     <Frame screen="identity" title={t.identityTitle} phone={phone}>
       <form className="patient" noValidate onSubmit={send}>
         <TextField
-          {...about[kind ?? 'none']}
+          {...about[kind]}
           name="answer"
           value={answer}
           error={problem ?? wrong}

@@ -1,20 +1,36 @@
 import { Button } from '../ui/Button'
 import { PhoneIcon, RetryIcon } from '../ui/icons'
 import { Consent } from './Consent'
-import { Frame, Phone } from './Frame'
+import { End } from './End'
+import { Failed } from './Failed'
+import { Frame } from './Frame'
+import { useHanded } from './handed/useHanded'
+import { HelpContext } from './Help'
 import { Identity } from './Identity'
+import { usePayments } from './payment/usePayments'
+import { Phone } from './Phone'
 import { Place } from './Place'
 import { Room } from './Room'
 import { hourText } from './time'
+import { useDiary } from './useDiary'
 import type { Visit } from './useVisit'
 import { usePatientWords } from './words'
 
 /** Everything after « Commencer ». */
-export default function Inside({ visit }: { visit: Visit }) {
+export function Inside({ visit }: { visit: Visit }) {
+  return (
+    <HelpContext value={useDiary(visit)}>
+      <Screens visit={visit} />
+    </HelpContext>
+  )
+}
+
+function Screens({ visit }: { visit: Visit }) {
   const { t, language } = usePatientWords()
-  const { screen, facts } = visit
-  const link = typeof facts.link === 'object' ? facts.link : undefined
-  const phone = facts.guest?.practice_phone ?? link?.practice_phone
+  const handed = useHanded(visit)
+  const payments = usePayments(visit)
+  const { screen, facts, link } = visit
+  const phone = facts.guest.practice_phone ?? link?.practice_phone
   const call = phone !== undefined && (
     <>
       <p>{t.callPractice}</p>
@@ -24,15 +40,13 @@ export default function Inside({ visit }: { visit: Visit }) {
   switch (screen) {
     case 'identity':
       return <Identity visit={visit} phone={phone} />
-    case 'locked': {
-      const until = facts.guest?.identity_locked_until ?? ''
+    case 'locked':
       return (
         <Frame screen={screen} title={t.lockedTitle} phone={phone}>
-          <p>{t.locked(hourText(until, link?.zone ?? 'Europe/Paris', language))}</p>
+          <p>{t.locked(hourText(facts.guest.identity_locked_until ?? '', facts.guest.zone, language))}</p>
           {call}
         </Frame>
       )
-    }
     case 'consent':
       return <Consent visit={visit} phone={phone} />
     case 'place':
@@ -41,7 +55,7 @@ export default function Inside({ visit }: { visit: Visit }) {
     case 'check':
     case 'waiting':
     case 'call':
-      return <Room visit={visit} phone={phone} />
+      return <Room visit={visit} handed={handed} payments={payments} phone={phone} />
     case 'refused':
       return (
         <Frame screen={screen} title={t.refusedTitle} phone={phone}>
@@ -66,7 +80,8 @@ export default function Inside({ visit }: { visit: Visit }) {
       return (
         <Frame screen={screen} title={t.takenOverTitle} phone={phone}>
           <p>{t.takenOver}</p>
-          <Button kind="quiet" icon={<PhoneIcon />} onClick={() => visit.enter(true)}>
+          <Failed visit={visit} />
+          <Button kind="quiet" icon={<PhoneIcon />} busy={visit.busy} data-test="come-back" onClick={() => visit.enter(true)}>
             {t.inUseYes}
           </Button>
         </Frame>
@@ -76,16 +91,13 @@ export default function Inside({ visit }: { visit: Visit }) {
       return (
         <Frame screen={screen} title={screen === 'left' ? t.leftTitle : t.goneTitle} phone={phone}>
           <p>{screen === 'left' ? t.left : t.gone}</p>
+          <Failed visit={visit} />
           <Button icon={<RetryIcon />} busy={visit.busy} data-test="come-back" onClick={() => visit.enter(screen === 'gone')}>
             {t.comeBack}
           </Button>
         </Frame>
       )
-    default:
-      return (
-        <Frame screen="end" title={t.endTitle} phone={phone}>
-          <p>{t.end}</p>
-        </Frame>
-      )
+    case 'end':
+      return <End visit={visit} handed={handed} payments={payments} phone={phone} />
   }
 }

@@ -13,7 +13,7 @@ const NUMBER = ['phone-not-mobile', 'phone-country-not-allowed']
 export function Place({ visit, phone }: { visit: Visit; phone: string | undefined }) {
   const { t } = usePatientWords()
   const [place, setPlace] = useState('')
-  const [number, setNumber] = useState(visit.facts.guest?.callback_suggested ?? '')
+  const [number, setNumber] = useState(visit.facts.guest.callback_suggested ?? '')
   const code = visit.failure?.code ?? ''
   const refused = code === 'validation-failed'
   const skip = (): void => visit.mark({ placed: true })

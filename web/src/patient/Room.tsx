@@ -5,21 +5,30 @@ import { CameraIcon } from '../ui/icons'
 import { usePreview } from '../media/usePreview'
 import { DeviceCheck } from './DeviceCheck'
 import { Frame } from './Frame'
+import type { Handed } from './handed/useHanded'
+import type { Payments } from './payment/usePayments'
 import { chime } from './sounds'
 import type { Visit } from './useVisit'
 import { Waiting } from './Waiting'
 import { usePatientWords } from './words'
 
 // The WebRTC client comes while people read and wait.
-const callPart = () => import('./CallScreen')
+const callPart = () => import('./call/CallScreen')
 const CallScreen = lazy(callPart)
 
+interface RoomProps {
+  visit: Visit
+  handed: Handed
+  payments: Payments
+  phone: string | undefined
+}
+
 /** From the devices to the call: one preview lives through all of it and hands its tracks over. */
-export function Room({ visit, phone }: { visit: Visit; phone: string | undefined }) {
+export function Room({ visit, handed, payments, phone }: RoomProps) {
   const { t } = usePatientWords()
   const preview = usePreview()
   const { mark, screen } = visit
-  const next = visit.facts.guest?.next
+  const { next } = visit.facts.guest
 
   useEffect(() => {
     void callPart().catch(() => undefined)
@@ -70,7 +79,7 @@ export function Room({ visit, phone }: { visit: Visit; phone: string | undefined
     default:
       return (
         <Suspense fallback={<div className="waiting"><Spinner>{t.entering}</Spinner></div>}>
-          <CallScreen visit={visit} take={preview.take} phone={phone} />
+          <CallScreen visit={visit} handed={handed} payments={payments} take={preview.take} phone={phone} />
         </Suspense>
       )
   }

@@ -4,7 +4,9 @@ import { Button } from '../ui/Button'
 import { CameraIcon } from '../ui/icons'
 import { Devices } from './DeviceCheck'
 import { Frame } from './Frame'
-import { thisGate } from './gate'
+import { systemOf, thisGate } from './gate'
+import { NetworkResult } from './network/NetworkResult'
+import { useNetwork } from './network/useNetwork'
 import { usePatientWords } from './words'
 
 /** `/test`: camera, microphone and loudspeaker, any time, without a link. */
@@ -12,7 +14,7 @@ export default function TestPage() {
   const { t } = usePatientWords()
   const gate = thisGate()
   if (gate === 'fine') return <Try />
-  const words = { old: t.gateOld, insecure: t.gateInsecure, webview: t.gateWebview('Safari / Chrome') }[gate]
+  const words = { old: t.gateOld, insecure: t.gateInsecure, webview: t.gateWebview(systemOf(navigator.userAgent) === 'ios' ? 'Safari' : 'Chrome') }[gate]
   return (
     <Frame screen="test" title={t.testTitle}>
       <p>{words}</p>
@@ -23,6 +25,7 @@ export default function TestPage() {
 function Try() {
   const { t } = usePatientWords()
   const preview = usePreview()
+  const network = useNetwork()
   return (
     <Frame screen="test" title={t.testTitle}>
       {preview.state === 'idle' ? (
@@ -36,7 +39,9 @@ function Try() {
           </Button>
         </>
       ) : (
-        <Devices preview={preview} />
+        <Devices preview={preview}>
+          <NetworkResult network={network} phone={undefined} />
+        </Devices>
       )}
     </Frame>
   )

@@ -16,6 +16,8 @@ export interface LinkView {
   zone: string
   moved: boolean
   shared_device: boolean
+  /** When somebody answers the telephone. */
+  contact_hours?: string
 }
 
 export type NextStep =
@@ -38,10 +40,19 @@ export interface GuestView {
   participant_id: string
   role: string
   name: string
+  /** Of the place: `waiting`, `admitted`, `connected` and others. */
+  state: string
   professional: string
   practice_phone?: string
+  /** What the consultation can do: `send_document` and others. */
+  capabilities: readonly string[]
+  kind: 'immediate' | 'dossier'
   starts_at: string
   closes_at: string
+  /** IANA name. */
+  zone: string
+  /** Until when documents can be read, once the call is over. */
+  documents_until?: string
   identity_check: Question
   identity_locked_until?: string
   representative_required: boolean
@@ -79,6 +90,10 @@ export class Refused extends Error {
   }
 }
 
+/** Let in, whether or not the line holds at this moment: then documents and payments are there. */
+export const isIn = ({ next, state }: GuestView): boolean =>
+  (next === 'join' || next === 'documents') && ['admitted', 'connected', 'reconnecting'].includes(state)
+
 /** How long an answer may take, in milliseconds: phones on the move lose requests without a word. */
 const PATIENCE_MS = 20_000
 
@@ -98,9 +113,9 @@ export class GuestApi {
   }
   /** The session of this browser; rejects with `unauthenticated` when there is none. */
   async again(): Promise<GuestView> {
-    return this.keep(await this.call<GuestSession>('GET', 'session'))
+    return this.keep(await this.request<GuestSession>('GET', 'session'))
   }
-  consentText = (): Promise<ConsentText> => this.call('GET', 'consent')
+  consentText = (): Promise<ConsentText> => this.request('GET', 'consent')
   consent = (decision: 'accepted' | 'refused', version: string, representative: string | undefined): Promise<GuestView> =>
     this.post('consent', {
       decision,
@@ -119,13 +134,25 @@ export class GuestApi {
     return session.guest
   }
 
-  private post<T>(path: string, body?: object): Promise<T> {
-    return this.call('POST', path, body)
+  post<T>(path: string, body?: object): Promise<T> {
+    return this.request('POST', path, body)
   }
 
-  private async call<T>(method: string, path: string, body?: object): Promise<T> {
+  /** One request and its JSON. Bytes travel as they are, everything else as JSON. */
+  async request<T>(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<T> {
+    const response = await this.send(method, path, body, headers)
+    return response.status === 204 ? (undefined as T) : ((await response.json()) as T)
+  }
+
+  /** The bytes of a file. */
+  async bytes(path: string): Promise<ArrayBuffer> {
+    return (await this.send('GET', path)).arrayBuffer()
+  }
+
+  private async send(method: string, path: string, body?: object, headers: Record<string, string> = {}): Promise<Response> {
     const patience = new AbortController()
     const timer = setTimeout(() => patience.abort(), PATIENCE_MS)
+    const raw = body instanceof Blob
     try {
       const response = await fetch(`/p/v1/${path}`, {
         method,
@@ -135,13 +162,13 @@ export class GuestApi {
         headers: {
           'accept-language': this.language,
           ...(this.csrf === '' ? {} : { 'x-csrf-token': this.csrf }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(body === undefined ? {} : { 'content-type': raw ? 'application/octet-stream' : 'application/json' }),
+          ...headers,
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: raw ? body : JSON.stringify(body) }),
       })
       if (!response.ok) throw await refusal(response)
-      if (response.status === 204) return undefined as T
-      return (await response.json()) as T
+      return response
     } catch (error) {
       if (error instanceof Refused) throw error
       throw new Refused('unreachable', '')

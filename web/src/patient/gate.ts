@@ -15,6 +15,32 @@ export function systemOf(userAgent: string): System {
   return /Android/.test(userAgent) ? 'android' : 'other'
 }
 
+/** Whose settings are shown: telephones by browser, computers by browser too. */
+export type BrowserKind = 'safari-ios' | 'other-ios' | 'chrome-android' | 'samsung' | 'firefox-android' | 'firefox' | 'safari-mac' | 'chrome'
+
+export function browserOf(userAgent: string): BrowserKind {
+  switch (systemOf(userAgent)) {
+    case 'ios':
+      return /CriOS|FxiOS|EdgiOS|OPT\//.test(userAgent) ? 'other-ios' : 'safari-ios'
+    case 'android':
+      if (userAgent.includes('SamsungBrowser')) return 'samsung'
+      return userAgent.includes('Firefox/') ? 'firefox-android' : 'chrome-android'
+    case 'other':
+      if (userAgent.includes('Firefox/')) return 'firefox'
+      return /Chrom(e|ium)\//.test(userAgent) ? 'chrome' : 'safari-mac'
+  }
+}
+
+/** Whose own settings may refuse camera and microphone. */
+export type Platform = 'ios' | 'android' | 'windows' | 'mac' | 'other'
+
+export function platformOf(userAgent: string): Platform {
+  const system = systemOf(userAgent)
+  if (system !== 'other') return system
+  if (userAgent.includes('Windows')) return 'windows'
+  return userAgent.includes('Macintosh') ? 'mac' : 'other'
+}
+
 /** Browsers inside other applications: cameras are refused there, or the question never comes up. */
 export function isWebview(userAgent: string): boolean {
   if (/\b(FBAN|FBAV|FB_IAB|Instagram|Line|Snapchat|MicroMessenger|Twitter|LinkedInApp|GSA)\b|WhatsApp|Messenger/.test(userAgent)) {

@@ -1,8 +1,11 @@
-/** Milliseconds before each attempt to come back into the call; after the last one people decide. */
-export const RETRIES_MS: readonly number[] = [0, 1000, 2000, 4000, 8000, 8000]
+/** Milliseconds before each attempt to come into the call; after the last one people decide. A server that starts anew takes a while. */
+export const RETRIES_MS: readonly number[] = [0, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000, 8000, 8000]
 
 /** After this the telephone is named, in milliseconds. */
 export const LONG_MS = 30_000
+
+/** Attempts of which the server was reached and the picture was not: then more of them do not help. */
+export const BLOCKED_MAX = 2
 
 /** Runs `attempt` until it succeeds, is told to stop, or the attempts are used up. */
 export async function insist<T>(
@@ -18,3 +21,15 @@ export async function insist<T>(
   }
   return undefined
 }
+
+/** Waits, but not longer than until the line is back. */
+export const pauseOrOnline = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    const go = (): void => {
+      clearTimeout(timer)
+      removeEventListener('online', go)
+      resolve()
+    }
+    const timer = setTimeout(go, ms)
+    addEventListener('online', go)
+  })

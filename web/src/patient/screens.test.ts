@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { GuestView, LinkView, NextStep } from './api'
-import { screenOf, START, type Facts } from './screens'
+import { apologyAt, doorScreen, screenOf, type AtDoor, type Facts } from './screens'
 
 const OPENS = Date.parse('2026-05-14T12:20:00Z')
 const CLOSES = Date.parse('2026-05-14T13:30:00Z')
@@ -22,22 +22,21 @@ const guest = (next: NextStep, more: Partial<GuestView> = {}): GuestView => ({
   participant_id: 'prt_1',
   role: 'patient',
   name: 'Anne',
+  state: 'checking',
   professional: 'Dr Martin',
+  capabilities: [],
+  kind: 'dossier',
   starts_at: link.starts_at,
   closes_at: link.closes_at,
+  zone: 'Europe/Paris',
   identity_check: 'birth_date',
   representative_required: false,
   present: [],
   ...more,
 })
-const facts = (more: Partial<Facts>): Facts => ({
-  ...START,
-  link,
-  now: OPENS + 60_000,
-  ...more,
-})
-const show = (more: Partial<Facts>) => screenOf(facts(more))
-const inside = (next: NextStep, more: Partial<Facts> = {}) => show({ guest: guest(next), ...more })
+const show = (more: Partial<AtDoor>) => doorScreen({ gate: 'fine', link, now: OPENS + 60_000, inUse: false, ...more })
+const inside = (next: NextStep, more: Partial<Facts> = {}) =>
+  screenOf({ now: OPENS + 60_000, guest: guest(next), ended: undefined, placed: false, explained: false, checked: false, ...more })
 
 describe('before coming in', () => {
   test('the clock opens the page without a reload, and closes it', () => {
@@ -56,6 +55,11 @@ describe('before coming in', () => {
   })
   test('a link in use elsewhere asks before it takes over', () => {
     expect(show({ inUse: true })).toBe('in-use')
+  })
+  test('after the call the same link leads to the documents, on any browser', () => {
+    const documents = { ...link, state: 'documents' as const }
+    expect(show({ link: documents, gate: 'old', now: CLOSES + 1 })).toBe('documents')
+    expect(show({ link: documents, inUse: true })).toBe('in-use')
   })
   test('no answer and no such link are told apart', () => {
     expect(show({ link: 'unknown' })).toBe('unknown')
@@ -82,8 +86,8 @@ describe('inside', () => {
   })
   test('too many wrong answers close the question for a while', () => {
     const locked = guest('identity', { identity_locked_until: new Date(OPENS + 120_000).toISOString() })
-    expect(show({ guest: locked })).toBe('locked')
-    expect(show({ guest: locked, now: OPENS + 120_000 })).toBe('identity')
+    expect(inside('identity', { guest: locked })).toBe('locked')
+    expect(inside('identity', { guest: locked, now: OPENS + 120_000 })).toBe('identity')
   })
   test.each([
     ['refused', 'refused'],
@@ -97,4 +101,10 @@ describe('inside', () => {
   test('another device ends the visit here, whatever was known', () => {
     expect(inside('join', { ended: 'taken-over', checked: true, explained: true })).toBe('taken-over')
   })
+})
+
+test('an apology comes a quarter of an hour after the hour, and never at once to whoever came late', () => {
+  const hour = Date.parse(link.starts_at)
+  expect(apologyAt(link.starts_at, hour - 600_000)).toBe(hour + 900_000)
+  expect(apologyAt(link.starts_at, hour + 1_200_000)).toBe(hour + 2_100_000)
 })

@@ -1,42 +1,17 @@
 import type { GuestView, LinkView } from './api'
 import type { Gate } from './gate'
 
-/** Everything that decides what is shown. */
-export interface Facts {
+/** What decides what is shown at the door: before anybody comes in. */
+export interface AtDoor {
   gate: Gate
   link: LinkView | 'loading' | 'unreachable' | 'unknown'
   /** The server's time, milliseconds since 1970. */
   now: number
-  /** Present once inside. */
-  guest: GuestView | undefined
   /** The link is in use on another device. */
   inUse: boolean
-  /** Why this visit is over, whatever the server says. */
-  ended: 'left' | 'taken-over' | 'gone' | undefined
-  /** The question where one is was answered or skipped. */
-  placed: boolean
-  /** What the browser will ask was explained. */
-  explained: boolean
-  /** Camera, microphone and loudspeaker were looked at. */
-  checked: boolean
 }
 
-/** All but the time, which passes by itself. */
-export type Given = Omit<Facts, 'now'>
-
-/** What is known of a link that nobody looked at yet. */
-export const START: Given = {
-  gate: 'fine',
-  link: 'loading',
-  guest: undefined,
-  inUse: false,
-  ended: undefined,
-  placed: false,
-  explained: false,
-  checked: false,
-}
-
-export type Screen =
+export type DoorScreen =
   | 'loading'
   | 'unreachable'
   | 'unknown'
@@ -47,6 +22,44 @@ export type Screen =
   | 'revoked'
   | 'landing'
   | 'in-use'
+  /** The call is over, its documents can be read. */
+  | 'documents'
+
+export function doorScreen({ gate, link, now, inUse }: AtDoor): DoorScreen {
+  if (typeof link === 'string') return link
+  switch (link.state) {
+    case 'cancelled':
+    case 'revoked':
+    case 'over':
+      return link.state
+    case 'documents':
+      return inUse ? 'in-use' : 'documents'
+    case 'too_early':
+    case 'open':
+      break
+  }
+  if (now > Date.parse(link.closes_at)) return 'over'
+  if (now < Date.parse(link.opens_at)) return 'too-early'
+  if (gate !== 'fine') return 'gate'
+  return inUse ? 'in-use' : 'landing'
+}
+
+/** What decides what is shown inside. */
+export interface Facts {
+  /** The server's time, milliseconds since 1970. */
+  now: number
+  guest: GuestView
+  /** Why this visit is over, whatever the server says. */
+  ended: 'left' | 'taken-over' | 'gone' | undefined
+  /** The question where one is was answered or skipped. */
+  placed: boolean
+  /** What the browser will ask was explained. */
+  explained: boolean
+  /** Camera, microphone and loudspeaker were looked at. */
+  checked: boolean
+}
+
+export type Screen =
   | 'identity'
   | 'locked'
   | 'consent'
@@ -66,27 +79,7 @@ export type Screen =
 /** The one screen that follows from the facts. */
 export function screenOf(facts: Facts): Screen {
   if (facts.ended !== undefined) return facts.ended
-  if (facts.guest !== undefined) return inside(facts, facts.guest)
-  const { link } = facts
-  if (typeof link === 'string') return link
-  switch (link.state) {
-    case 'cancelled':
-    case 'revoked':
-    case 'over':
-      return link.state
-    case 'documents':
-      return 'end'
-    case 'too_early':
-    case 'open':
-      break
-  }
-  if (facts.now > Date.parse(link.closes_at)) return 'over'
-  if (facts.now < Date.parse(link.opens_at)) return 'too-early'
-  if (facts.gate !== 'fine') return 'gate'
-  return facts.inUse ? 'in-use' : 'landing'
-}
-
-function inside(facts: Facts, guest: GuestView): Screen {
+  const { guest } = facts
   switch (guest.next) {
     case 'identity':
       return isLocked(guest, facts.now) ? 'locked' : 'identity'
@@ -114,3 +107,9 @@ function inside(facts: Facts, guest: GuestView): Screen {
 function isLocked(guest: GuestView, now: number): boolean {
   return guest.identity_locked_until !== undefined && now < Date.parse(guest.identity_locked_until)
 }
+
+/** How long after the hour somebody waits before it is apologised for, in milliseconds. */
+export const LATE_MS = 15 * 60_000
+
+/** When to apologise: a quarter of an hour after the hour of the appointment, or after coming, whichever is later. */
+export const apologyAt = (startsAt: string, waitsSince: number): number => Math.max(Date.parse(startsAt), waitsSince) + LATE_MS

@@ -1,103 +1,89 @@
-import { useCallback, useEffect, useEffectEvent, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useEffectEvent, useMemo, useState } from 'react'
 import { useLanguage } from '../i18n/context'
-import { codeOf, GuestApi, Refused, type DeviceClass, type GuestView } from './api'
-import { thisGate } from './gate'
-import { screenOf, START, type Facts, type Given, type Screen } from './screens'
-import { forgetSeat, rememberedSeat, rememberSeat } from './seat'
+import { codeOf, Refused, type GuestApi, type GuestView, type LinkView } from './api'
+import type { Door } from './door'
+import { screenOf, type Facts, type Screen } from './screens'
+import { forgetSeat } from './seat'
+
+/** After a refusal of the live updates it is tried again after this long, in milliseconds. */
+const AGAIN_MS = 4000
 
 export interface Failure {
   code: string
   detail: string
 }
 
+/** What the server says changed, so that it is asked for. `undefined`: anything may have. */
+export type Hinted = 'documents' | 'payments' | undefined
+
 export interface Visit {
   api: GuestApi
+  link: LinkView | undefined
   screen: Screen
   facts: Facts
   busy: boolean
   failure: Failure | undefined
   /** The live updates are interrupted. */
   offline: boolean
-  look: () => void
+  /** Comes in again by the same link. */
   enter: (takeOver: boolean) => void
   /** One request that answers with the guest's new view. True when it went well. */
   act: (request: () => Promise<GuestView>) => Promise<boolean>
-  mark: (done: Partial<Pick<Facts, 'placed' | 'explained' | 'checked' | 'ended' | 'inUse'>>) => void
+  mark: (done: Partial<Pick<Facts, 'placed' | 'explained' | 'checked' | 'ended'>>) => void
   /** Leaves for now. */
   leave: () => void
+  /** Hears hints until the answer is called. */
+  onHint: (listener: (what: Hinted) => void) => () => void
 }
 
-/** One visit by one link: what is known, and what can be done. */
-export function useVisit(secret: string): Visit {
+/** One visit after the first tap: what is known, and what can be done. Whoever stands before the door again sees the door's page. */
+export function useVisit(door: Door, arrived: GuestView): Visit {
   const { language } = useLanguage()
-  const [api] = useState(() => new GuestApi())
-  const [given, setGiven] = useState<Given>(() => ({ ...START, gate: thisGate(), link: secret === '' ? 'unknown' : 'loading' }))
+  const { api } = door
+  const [given, setGiven] = useState<Omit<Facts, 'now'>>(() => ({
+    guest: arrived,
+    ended: undefined,
+    placed: false,
+    explained: false,
+    checked: false,
+  }))
   const [busy, setBusy] = useState(false)
   const [failure, setFailure] = useState<Failure>()
   const [offline, setOffline] = useState(false)
-  // How far the device's clock is from the server's, in milliseconds.
-  const [skew, setSkew] = useState(0)
-  const [clock, setClock] = useState(() => Date.now())
-  // A session that this browser still holds from before the page was loaded again.
-  const held = useRef<GuestView>(undefined)
+  const [now, setNow] = useState(door.now)
+  const [listeners] = useState(() => new Set<(what: Hinted) => void>())
 
   useEffect(() => {
     api.speak(language)
   }, [api, language])
-  // Inside, nothing depends on the hour but the end of a lock: no phone draws a call anew each second.
-  const ticking = given.guest === undefined || given.guest.identity_locked_until !== undefined
+  // Nothing depends on the hour but the end of a lock: no phone draws a call anew each second.
+  const ticking = given.guest.identity_locked_until !== undefined
   useEffect(() => {
     if (!ticking) return undefined
-    const timer = setInterval(() => setClock(Date.now()), 1000)
+    const timer = setInterval(() => setNow(door.now()), 1000)
     return () => clearInterval(timer)
-  }, [ticking])
+  }, [door, ticking])
 
-  const change = useCallback((part: Partial<Given>) => setGiven((before) => ({ ...before, ...part })), [])
-
-  const look = useCallback(async () => {
-    try {
-      const link = await api.look(secret)
-      setFailure(undefined)
-      setSkew(Date.parse(link.now) - Date.now())
-      const seat = link.state === 'open' ? await rememberedSeat(secret) : undefined
-      if (seat !== undefined) {
-        const guest = await api.again().catch(() => undefined)
-        held.current = guest?.participant_id === seat ? guest : undefined
-      }
-      change({ link })
-    } catch (error) {
-      const code = codeOf(error)
-      change({ link: code === 'link-unknown' || code === 'validation-failed' ? 'unknown' : 'unreachable' })
-    }
-  }, [api, change, secret])
-  useEffect(() => {
-    if (secret === '') return undefined
-    const soon = setTimeout(() => void look(), 0)
-    return () => clearTimeout(soon)
-  }, [look, secret])
+  const change = useCallback((part: Partial<Omit<Facts, 'now'>>) => {
+    setNow(door.now())
+    setGiven((before) => ({ ...before, ...part }))
+  }, [door])
 
   const refused = useCallback(
     (error: unknown) => {
       const code = codeOf(error)
-      switch (code) {
-        case 'unauthenticated':
-          change({ ended: 'gone', guest: undefined })
-          return
-        case 'link-in-use':
-          change({ inUse: true })
-          return
-        case 'link-too-early':
-        case 'link-expired':
-        case 'link-revoked':
-        case 'link-unknown':
-          change({ guest: undefined })
-          void look()
-          return
-        default:
-          setFailure({ code, detail: error instanceof Refused ? error.detail : '' })
+      if (code === 'unauthenticated') {
+        change({ ended: 'gone' })
+        return
       }
+      // Too early, over, revoked, in use elsewhere: the door's page says so.
+      if (code.startsWith('link-')) {
+        location.reload()
+        return
+      }
+      setFailure({ code, detail: error instanceof Refused ? error.detail : '' })
     },
-    [change, look],
+    [change],
   )
 
   const act = useCallback(
@@ -117,79 +103,87 @@ export function useVisit(secret: string): Visit {
     [change, refused],
   )
 
-  const shared = typeof given.link === 'object' && given.link.shared_device
   const enter = useCallback(
     (takeOver: boolean) => {
-      const before = held.current
-      held.current = undefined
-      change({ ended: undefined })
-      void act(async () => {
-        if (before !== undefined) return before
-        const guest = await api.enter(secret, takeOver, deviceClass())
-        await rememberSeat(secret, guest.participant_id, shared)
-        change({ inUse: false, checked: false, explained: false })
-        return guest
+      void act(() => door.enter(takeOver)).then((came) => {
+        if (came) change({ ended: undefined, checked: false, explained: false })
       })
     },
-    [act, api, change, secret, shared],
+    [act, change, door],
   )
 
   const leave = useCallback(() => {
     forgetSeat()
     void api.leave().catch(() => undefined)
-    change({ ended: 'left', guest: undefined, checked: false, explained: false })
+    change({ ended: 'left', checked: false, explained: false })
   }, [api, change])
 
-  const inside = given.guest !== undefined && given.ended === undefined
+  const onHint = useCallback(
+    (listener: (what: Hinted) => void) => {
+      listeners.add(listener)
+      return () => {
+        listeners.delete(listener)
+      }
+    },
+    [listeners],
+  )
+
+  const inside = given.ended === undefined
   const onRefused = useEffectEvent(refused)
   useEffect(() => {
     if (!inside) return undefined
-    const events = new EventSource('/p/v1/events')
-    events.addEventListener('open', () => setOffline(false))
-    events.addEventListener('state', (event) => {
-      setOffline(false)
-      change({ guest: JSON.parse(event.data as string) as GuestView })
-    })
-    events.addEventListener('taken_over', () => {
-      events.close()
-      forgetSeat()
-      change({ ended: 'taken-over', guest: undefined })
-    })
+    let events: EventSource | undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const hint = (what: Hinted): void => {
+      for (const listener of listeners) listener(what)
+    }
     const ask = (): void => {
       api.again().then((guest) => change({ guest }), onRefused)
     }
-    events.addEventListener('gone', () => {
-      events.close()
-      ask()
-    })
-    events.addEventListener('error', () => {
-      setOffline(true)
-      // The browser tries again by itself unless the server answered with a refusal.
-      if (events.readyState === EventSource.CLOSED) ask()
-    })
-    return () => events.close()
-  }, [api, change, inside])
+    const open = (): void => {
+      const stream = new EventSource('/p/v1/events')
+      events = stream
+      const openAgain = (): void => {
+        stream.close()
+        ask()
+        clearTimeout(timer)
+        timer = setTimeout(open, AGAIN_MS)
+      }
+      stream.addEventListener('open', () => {
+        setOffline(false)
+        // What came while nobody listened.
+        hint(undefined)
+      })
+      stream.addEventListener('state', (event: MessageEvent<string>) => {
+        setOffline(false)
+        change({ guest: JSON.parse(event.data) as GuestView })
+      })
+      stream.addEventListener('hint', (event: MessageEvent<string>) => {
+        const { what } = JSON.parse(event.data) as { what: Hinted | null }
+        hint(what ?? undefined)
+      })
+      stream.addEventListener('taken_over', () => {
+        stream.close()
+        forgetSeat()
+        change({ ended: 'taken-over' })
+      })
+      stream.addEventListener('gone', openAgain)
+      stream.addEventListener('error', () => {
+        setOffline(true)
+        // The browser tries again by itself unless the server answered with a refusal.
+        if (stream.readyState === EventSource.CLOSED) openAgain()
+      })
+    }
+    open()
+    return () => {
+      clearTimeout(timer)
+      events?.close()
+    }
+  }, [api, change, inside, listeners])
 
-  const now = clock + skew
+  const link = typeof door.link === 'object' ? door.link : undefined
   return useMemo(() => {
     const facts = { ...given, now }
-    return {
-      api,
-      screen: screenOf(facts),
-      facts,
-      busy,
-      failure,
-      offline,
-      look: () => void look(),
-      enter,
-      act,
-      mark: change,
-      leave,
-    }
-  }, [act, api, busy, change, enter, failure, given, leave, look, now, offline])
-}
-
-function deviceClass(): DeviceClass {
-  if (!matchMedia('(pointer: coarse)').matches) return 'desktop'
-  return Math.min(screen.width, screen.height) >= 600 ? 'tablet' : 'phone'
+    return { api, link, screen: screenOf(facts), facts, busy, failure, offline, enter, act, mark: change, leave, onHint }
+  }, [act, api, busy, change, enter, failure, given, leave, link, now, offline, onHint])
 }

@@ -5,23 +5,33 @@ import { useAction } from '../api/useAction'
 import type { IdentityCheck } from '../api/types'
 import { Enrolment, RecoveryCodes } from '../auth/SecondFactor'
 import { useMe, useSession } from '../auth/session'
+import { useWords as useDeskWords } from '../i18n/desk'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { SelectField, TextField } from '../ui/Field'
 import { useToast } from '../ui/Toasts'
+import { AlertChoice } from './AlertChoice'
 import { Frame, useLogout } from './Frame'
 import { usePresentAction } from './Presence'
 import { dayTime, phoneAsTyped } from './format'
 import { ProblemNotice, useFieldError } from './parts'
+import { ActivationCard } from './payment/Activation'
 import { paths, rememberPlace } from './router'
+import { Sessions } from './Sessions'
+import { SignatureCard } from './signature/SignatureCard'
 
 export function Account() {
   const { t } = useWords()
+  const { me } = useMe()
   return (
     <Frame title={t.accountTitle} screen="account" at={paths.account}>
       <Profile />
+      <SignatureCard />
+      {me.tool_open && <ActivationCard />}
+      <Notifications />
       <Security />
+      <Sessions />
       <Leaving />
     </Frame>
   )
@@ -33,8 +43,8 @@ function Profile() {
   const tell = useToast()
   const [given, setGiven] = useState({
     title: me.title, mobile: me.mobile ?? '', department: me.department ?? '', name: me.practice.name ?? '', address: me.practice.address ?? '', phone: me.practice.phone ?? '',
-    time_zone: me.time_zone, display_name: me.defaults.display_name ?? '', slot: me.defaults.slot_minutes ?? 20, early: me.defaults.early_minutes ?? 10,
-    late: me.defaults.late_minutes ?? 30, check: me.defaults.identity_check ?? 'birth_date',
+    time_zone: me.time_zone, display_name: me.defaults.display_name, slot: me.defaults.slot_minutes, early: me.defaults.early_minutes,
+    late: me.defaults.late_minutes, check: me.defaults.identity_check,
   })
   const action = useAction()
   const error = useFieldError(action.problem)
@@ -144,6 +154,16 @@ function Security() {
         </div>
       </div>
       {action.question}
+    </Card>
+  )
+}
+
+function Notifications() {
+  const { t } = useDeskWords()
+  return (
+    <Card wide title={t.notifications}>
+      <p>{t.notificationsText}</p>
+      <AlertChoice />
     </Card>
   )
 }

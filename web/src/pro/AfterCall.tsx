@@ -1,65 +1,100 @@
 import { useState } from 'react'
-import { billingSheet, exportPath, form, type ExportFormat } from '../api/clinic'
+import { exportPath, form, type ExportFormat } from '../api/clinic'
+import { requestFile } from '../api/client'
 import { useAction, useLoad } from '../api/useAction'
-import type { Consultation, Sheet } from '../api/types'
+import { useMe } from '../auth/session'
+import { useWords as useDeskWords } from '../i18n/desk'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
 import { SaveIcon } from '../ui/icons'
+import { useDesk } from './desk'
+import { DocumentsPanel } from './documents/DocumentsPanel'
+import { Viewer, type Viewed } from './documents/Viewer'
 import { Addendum, FormPanel } from './FormPanel'
 import { dayOf, dayTime, lasting } from './format'
-import { CopyButton, ProblemNotice, saveFile } from './parts'
+import { ProblemNotice, saveFile } from './parts'
+import { PaymentPanel } from './payment/PaymentPanel'
+import { embedded, go, paths } from './router'
 
-/** After the call: the form, the report in its versions, what can be taken away. */
-export function AfterCall({ consultation, onChanged }: { consultation: Consultation; onChanged: () => void }) {
+/** After the call: what it was, the form, documents and payment, the report in its versions, what can be taken away. */
+export function AfterCall() {
   const { language, t } = useWords()
+  const { t: desk } = useDeskWords()
+  const { consultation, own, reload } = useDesk()
+  const [files, setFiles] = useState<readonly File[]>([])
   const { id, capabilities: can } = consultation
   const dossier = consultation.kind === 'dossier'
+  const until = consultation.retention_until
   return (
     <>
-      <p>{t.videoTime(lasting(consultation.video_seconds))}</p>
-      {consultation.retention_until !== undefined && consultation.retention_until !== null && dossier && <Notice>{t.retention(dayOf(consultation.retention_until, language))}</Notice>}
-      {dossier && (
+      <Card wide title={desk.summary}>
+        <p>{t.videoTime(lasting(consultation.video_seconds))}</p>
+        {consultation.audio_only_seconds > 0 && <p>{desk.audioTime(lasting(consultation.audio_only_seconds))}</p>}
+        {dossier && consultation.video_seconds === 0 && <Notice kind="warn">{desk.videoHint}</Notice>}
+        {until !== undefined && until !== null && dossier && <Notice>{t.retention(dayOf(until, language))}</Notice>}
+      </Card>
+      {dossier && own && (
         <Card wide title={t.panelForm}>
-          <FormPanel id={id} mayValidate={consultation.status === 'ended'} onValidated={onChanged} />
+          <FormPanel id={id} mayValidate={consultation.status === 'ended'} onValidated={reload} />
         </Card>
       )}
-      {consultation.status === 'validated' && <Versions key={consultation.status} id={id} onChanged={onChanged} />}
+      {consultation.status === 'validated' && <Versions key={consultation.status} id={id} own={own} onChanged={reload} />}
       {can.includes('export') && <Downloads id={id} billing={can.includes('billing_sheet')} />}
+      {dossier && (
+        <Card wide>
+          <DocumentsPanel files={files} onFiles={setFiles} />
+        </Card>
+      )}
+      {dossier && own && (
+        <Card wide>
+          <PaymentPanel />
+        </Card>
+      )}
     </>
   )
 }
 
-function Versions({ id, onChanged }: { id: string; onChanged: () => void }) {
+function Versions({ id, own, onChanged }: { id: string; own: boolean; onChanged: () => void }) {
   const { language, t } = useWords()
+  const { t: desk } = useDeskWords()
+  const { me } = useMe()
   const versions = useLoad(`versions ${id}`, () => form.versions(id))
+  const [viewed, setViewed] = useState<Viewed>()
   const action = useAction()
   return (
     <Card wide title={t.reportTitle}>
       <ProblemNotice problem={versions.problem ?? action.problem} />
       <ul className="pro-stack">
-        {versions.value?.map((report) => (
-          <li key={report.id} className="pro-row">
-            <span>{t.reportVersion(report.version, dayTime(report.created_at, language))}</span>
-            <Button kind="quiet" icon={<SaveIcon />} busy={action.busy} onClick={() => void action.run(() => saveFile(form.reportPath(id, report.version)))}>
-              {t.downloadVersion(report.version)}
-            </Button>
-          </li>
-        ))}
+        {versions.value?.map(({ id: report, version, created_at: made }) => {
+          const path = form.reportPath(id, version)
+          return (
+            <li key={report} className="pro-row">
+              <span>{t.reportVersion(version, dayTime(made, language, me.time_zone))}</span>
+              <Button kind="quiet" onClick={() => setViewed({ name: desk.reportName(version), mime: 'application/pdf', load: async () => (await requestFile(path)).blob, save: () => saveFile(path) })}>
+                {desk.readReport(version)}
+              </Button>
+              <Button kind="quiet" icon={<SaveIcon />} busy={action.busy} onClick={() => void action.run(() => saveFile(path))}>
+                {t.downloadVersion(version)}
+              </Button>
+            </li>
+          )
+        })}
       </ul>
-      <Addendum id={id} onDone={() => {
+      {own && <Addendum id={id} onDone={() => {
         versions.reload()
         onChanged()
-      }} />
+      }} />}
+      {viewed !== undefined && <Viewer viewed={viewed} onClose={() => setViewed(undefined)} />}
     </Card>
   )
 }
 
 function Downloads({ id, billing }: { id: string; billing: boolean }) {
   const { t } = useWords()
+  const { t: desk } = useDeskWords()
   const action = useAction()
-  const [sheet, setSheet] = useState<Sheet>()
   const file = (format: ExportFormat, word: string) => (
     <Button kind="quiet" icon={<SaveIcon />} busy={action.busy} onClick={() => void action.run(() => saveFile(exportPath(id, format)))}>
       {word}
@@ -74,45 +109,9 @@ function Downloads({ id, billing }: { id: string; billing: boolean }) {
         {file('cda', t.downloadCda)}
         {billing && file('billing.pdf', t.sheetPdf)}
         {billing && file('billing.csv', t.sheetCsv)}
-        {billing && sheet === undefined && (
-          <Button kind="quiet" busy={action.busy} onClick={() => void action.run(async () => setSheet(await billingSheet(id)))}>{t.sheetOpen}</Button>
-        )}
+        {billing && !embedded() && <Button kind="quiet" onClick={() => go(paths.sheet(id))}>{t.sheetOpen}</Button>}
       </div>
-      {sheet !== undefined && <ShownSheet sheet={sheet} />}
+      <p className="field-hint">{desk.cdaHint}</p>
     </Card>
-  )
-}
-
-/** Each value with its button: it is typed into another program. */
-function ShownSheet({ sheet }: { sheet: Sheet }) {
-  const { t } = useWords()
-  return (
-    <div className="pro-stack">
-      <h3>{t.sheetTitle}</h3>
-      <Notice>{sheet.notice}</Notice>
-      {sheet.groups.map((group) => (
-        <section key={group.id}>
-          <h4>{group.label}</h4>
-          <dl className="pro-sheet">
-            {group.lines.map((line) => (
-              <div key={line.id}>
-                <dt>{line.label}</dt>
-                <dd>
-                  {line.value} {line.value !== '' && <CopyButton text={line.value} label={t.copyValue(line.label)} />}
-                </dd>
-              </div>
-            ))}
-          </dl>
-        </section>
-      ))}
-      <ul>
-        {sheet.acts.map((act) => (
-          <li key={act.code} className="pro-row">
-            {[act.code, ...act.qualifiers].join(' + ')} {act.label} <CopyButton text={act.code} label={t.copyValue(act.code)} />
-          </li>
-        ))}
-      </ul>
-      <ol>{sheet.help.map((line) => <li key={line}>{line}</li>)}</ol>
-    </div>
   )
 }

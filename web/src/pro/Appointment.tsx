@@ -108,7 +108,7 @@ export function SlotFields({ start, minutes, onStart, onMinutes, error }: { star
 export function useSlot(begin?: string) {
   const { me } = useMe()
   const [start, setStart] = useState(() => wallTime(begin === undefined ? new Date(Date.now() + HALF_HOUR_MS) : new Date(begin), me.time_zone))
-  const [minutes, setMinutes] = useState(me.defaults.slot_minutes ?? 20)
+  const [minutes, setMinutes] = useState(me.defaults.slot_minutes)
   const slot: SlotInput = { start, duration_minutes: minutes, zone: me.time_zone }
   return { slot, fields: { start, minutes, onStart: setStart, onMinutes: setMinutes } }
 }

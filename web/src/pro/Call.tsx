@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState, type ReactNode } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { CallPage } from '../call/CallPage'
 import { startCall, type CallSession } from '../call/session'
 import { consultations } from '../api/clinic'
@@ -10,20 +10,17 @@ import { useWords } from '../i18n/pro'
 import { JoinPage } from '../join/JoinPage'
 import { release, type Captured } from '../media/capture'
 import { Button } from '../ui/Button'
-import { EndDialog } from './ConsultationPage'
+import { useDesk } from './desk'
+import { EndDialog } from './EndDialog'
 import { whoOf } from './format'
+import { Panel } from './Panel'
 import { ProblemNotice } from './parts'
-
-interface CallProps {
-  consultation: Consultation
-  panel: ReactNode
-  onChanged: () => void
-  onLeft: (reason: EndReason) => void
-}
+import { UpgradeButton } from './Upgrade'
 
 /** Own devices first, then the call with the panel beside it. The token is had at the last moment: it lives two minutes. */
-export default function Call({ consultation, panel, onChanged, onLeft }: CallProps) {
+export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }) {
   const { t } = useWords()
+  const { consultation, reload } = useDesk()
   const [session, setSession] = useState<CallSession>()
   const [failure, setFailure] = useState<PlainText>()
   const [attempt, setAttempt] = useState(0)
@@ -31,6 +28,10 @@ export default function Call({ consultation, panel, onChanged, onLeft }: CallPro
   const action = useAction()
   const live = useRef<CallSession>(undefined)
   useEffect(() => () => void live.current?.leave(), [])
+  // Names never reach the room: they are known to this page by the consultation.
+  useEffect(() => {
+    session?.nameThem(new Map(consultation.participants.filter(({ name }) => name !== '').map(({ id, name }) => [id, name])))
+  }, [session, consultation.participants])
   const enter = (captured: Captured): void => {
     setFailure(undefined)
     void action
@@ -44,7 +45,7 @@ export default function Call({ consultation, panel, onChanged, onLeft }: CallPro
             onLeft(reason)
           })
           setSession(started)
-          onChanged()
+          reload()
         } catch (error) {
           console.warn('the call could not start', error)
           setFailure(explainJoinError(error))
@@ -78,10 +79,13 @@ export default function Call({ consultation, panel, onChanged, onLeft }: CallPro
   const name = whoOf(consultation) ?? t.noName
   return (
     <div className="pro-call">
-      <CallPage session={session} room={name} />
+      <CallPage session={session} room={name} files={false} />
       <aside className="pro-call-panel" aria-label={t.panel}>
-        {panel}
-        {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
+        <Panel inRoom session={session} />
+        <div className="pro-row pro-call-end">
+          {consultation.capabilities.includes('upgrade_to_dossier') && <UpgradeButton />}
+          {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
+        </div>
       </aside>
       <Newcomers consultation={consultation} />
       {ending && <EndDialog id={consultation.id} onClose={() => setEnding(false)} onEnded={() => {

@@ -7,7 +7,7 @@ import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
 import { Page } from '../ui/Page'
 import { ProblemNotice, To } from './parts'
-import { go, paths } from './router'
+import { embedded, go, paths } from './router'
 import { useWaiting } from './waiting'
 
 export function useLogout(): { busy: boolean; logout: () => void; notice: ReactNode } {
@@ -40,10 +40,11 @@ export function Frame({ title, screen, at, children }: { title: string; screen: 
       title={title}
       screen={screen}
       wide
-      navigation={
+      navigation={!embedded() &&
         <nav className="pro-nav" aria-label={t.nav}>
           <To path={paths.list} current={at === paths.list}>{t.navList}</To>
           {session?.roles.includes('org_admin') === true && <To path={paths.admin} current={at === paths.admin}>{t.navAdmin}</To>}
+          {session?.roles.includes('support') === true && <To path={paths.support} current={at === paths.support}>{t.navSupport}</To>}
           <To path={paths.account} current={at === paths.account}>{t.navAccount}</To>
           <Button kind="quiet" className="button-small" busy={busy} onClick={logout}>{t.logout}</Button>
         </nav>

@@ -7,16 +7,14 @@ import { useMe } from '../auth/session'
 import { useWords, type Catalogue } from '../i18n/pro'
 import { Button } from '../ui/Button'
 import { Chip, Light, type Tone } from '../ui/Chip'
-import { CheckField } from '../ui/Field'
 import { Spinner } from '../ui/Progress'
 import { Tabs } from '../ui/Tabs'
-import { useToast } from '../ui/Toasts'
 import { CalendarIcon, PhoneIcon } from '../ui/icons'
+import { AlertChoice } from './AlertChoice'
 import { Frame } from './Frame'
 import { Immediate } from './Immediate'
 import { dayTime } from './format'
 import { ProblemNotice, To } from './parts'
-import { ring } from './ring'
 import { go, paths } from './router'
 import { useWaiting } from './waiting'
 
@@ -131,30 +129,5 @@ function Line({ item }: { item: Item }) {
       </span>
       <To path={paths.consultation(item.id)} className="button button-quiet" label={t.openOf(name, time)}>{t.open}</To>
     </li>
-  )
-}
-
-function AlertChoice() {
-  const { t } = useWords()
-  const tell = useToast()
-  const { alerts, setAlerts } = useWaiting()
-  const notify = async (on: boolean): Promise<void> => {
-    if (!on) {
-      setAlerts({ ...alerts, notify: false })
-      return
-    }
-    const granted = 'Notification' in window && (await Notification.requestPermission()) === 'granted'
-    setAlerts({ ...alerts, notify: granted })
-    if (!granted) tell(t.notifyRefused)
-  }
-  return (
-    <fieldset className="pro-set">
-      <legend>{t.alerts}</legend>
-      <CheckField label={t.alertSound} checked={alerts.sound} onChange={(event) => {
-        setAlerts({ ...alerts, sound: event.target.checked })
-        if (event.target.checked) ring()
-      }} />
-      <CheckField label={t.alertNotify} checked={alerts.notify} onChange={(event) => void notify(event.target.checked)} />
-    </fieldset>
   )
 }

@@ -3,6 +3,7 @@ import { consultations, invitations, people } from '../api/clinic'
 import { newKey } from '../api/client'
 import { useAction } from '../api/useAction'
 import type { Consultation, Person } from '../api/types'
+import { useWords as useDeskWords } from '../i18n/desk'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
 import { Chip } from '../ui/Chip'
@@ -12,6 +13,8 @@ import { GuestFields, guestInput, NEW_GUEST } from './Appointment'
 import { ProblemNotice, useFieldError } from './parts'
 
 const PRESENT = ['admitted', 'connected', 'reconnecting']
+/** Where a page of theirs should be open. */
+const AWAY = ['waiting', 'admitted', 'connected']
 const VERDICT_TONES = { green: 'good', orange: 'warn', red: 'bad' } as const
 
 /** Who waits, who is there, who else was invited. `inRoom`: letting in needs the professional in the call. */
@@ -78,6 +81,7 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
 
 function About({ person }: { person: Person }) {
   const { t } = useWords()
+  const { t: desk } = useDeskWords()
   return (
     <>
       <p>
@@ -85,6 +89,7 @@ function About({ person }: { person: Person }) {
       </p>
       <p className="pro-row">
         {person.device_verdict !== undefined && person.device_verdict !== null && <Chip tone={VERDICT_TONES[person.device_verdict]}>{t.verdicts[person.device_verdict]}</Chip>}
+        {AWAY.includes(person.state) && !person.here && <Chip tone="warn">{desk.away}</Chip>}
         {person.state === 'waiting' && person.consent === 'refused' && <Chip tone="bad">{t.consentRefused}</Chip>}
         {person.state === 'waiting' && (person.consent === undefined || person.consent === null) && <Chip tone="warn">{t.consentMissing}</Chip>}
         {person.identity_passed === false && <Chip tone="warn">{t.identityFailed}</Chip>}

@@ -9,7 +9,7 @@ import { Button } from '../ui/Button'
 import { Dialog } from '../ui/Dialog'
 import { SelectField, TextField } from '../ui/Field'
 import { ProblemNotice } from './parts'
-import { rememberPlace } from './router'
+import { embedded, rememberPlace } from './router'
 
 /** An action whose work the server does only for somebody who just proved to be there: asks for that and does it again. */
 export function usePresentAction(): Action & { question: ReactNode } {
@@ -70,12 +70,12 @@ export function PresenceDialog({ onClose, onPresent }: { onClose: () => void; on
         </SelectField>
         {way === 'code' ? <CodeField value={given} onChange={setGiven} /> : <TextField label={t.password} type="password" autoComplete="current-password" required value={given} onChange={(event) => setGiven(event.target.value)} />}
         <ProblemNotice problem={action.problem} />
-        <Button kind="quiet" onClick={() => void action.run(async () => {
+        {!embedded() && <Button kind="quiet" onClick={() => void action.run(async () => {
           rememberPlace()
           await leaveFor('/api/v1/auth/psc/start?purpose=presence')
         })}>
           {t.presencePsc}
-        </Button>
+        </Button>}
       </form>
     </Dialog>
   )

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState, type ReactNode } from 'react'
 import { auth, me as meApi } from '../api/clinic'
 import { ApiError, onLoggedOut, setCsrf } from '../api/client'
 import { asApiError, useAction, useLoad } from '../api/useAction'
@@ -16,16 +16,21 @@ import { Page } from '../ui/Page'
 import { Spinner } from '../ui/Progress'
 import { Toasts } from '../ui/Toasts'
 import { Account } from './Account'
-import { Admin } from './Admin'
 import { Appointment } from './Appointment'
 import { ConsultationPage } from './ConsultationPage'
+import { Frame } from './Frame'
 import { List } from './List'
 import { ProblemNotice, To } from './parts'
-import { consultationOf, go, paths, usePath } from './router'
+import { consultationOf, go, paths, sheetOf, usePath } from './router'
+import { SheetPage } from './SheetPage'
 import { Waiting } from './waiting'
 import './pro.css'
 
-/** The professional's pages: `/connexion`, `/inscription`, `/mes-teleconsultations`, `/admin`, `/compte`. */
+// Few have these roles: nobody else fetches the pages for them.
+const Admin = lazy(() => import('../admin/Admin'))
+const Support = lazy(() => import('../support/Console'))
+
+/** The professional's pages: `/connexion`, `/inscription`, `/mes-teleconsultations`, `/admin`, `/support`, `/compte`. */
 export default function ProApp() {
   const [session, keepSession] = useState<Session | null | undefined>(undefined)
   const [problem, setProblem] = useState<ApiError>()
@@ -96,9 +101,13 @@ function Way({ session }: { session: Session | null }) {
 
 function SignedIn({ path, session }: { path: string; session: Session }) {
   const loaded = useLoad(`me ${session.account_id}`, () => meApi.get())
+  const toolOpen = loaded.value?.value.tool_open
   useEffect(() => {
-    if (path === paths.login || path === '/') go(paths.list, true)
-  }, [path])
+    // Who came for another work than consultations begins there.
+    const { roles } = session
+    const elsewhere = roles.includes('org_admin') ? paths.admin : roles.includes('support') ? paths.support : paths.list
+    if (path === paths.login && toolOpen !== undefined) go(toolOpen ? paths.list : elsewhere, true)
+  }, [path, session, toolOpen])
   const own = useMemo(
     () => (loaded.value === undefined ? undefined : { me: loaded.value.value, reload: loaded.reload }),
     [loaded.value, loaded.reload],
@@ -118,13 +127,16 @@ function Screen({ path, session }: { path: string; session: Session }): ReactNod
   const { t } = useWords()
   const { me } = useMe()
   if (path === paths.account) return <Account />
-  if (path === paths.admin && session.roles.includes('org_admin')) return <Admin />
+  if ((path === paths.admin || path.startsWith(`${paths.admin}/`)) && session.roles.includes('org_admin')) return <Suspense fallback={<Spinner />}><Admin path={path} /></Suspense>
+  if (path === paths.support && session.roles.includes('support')) return <Suspense fallback={<Spinner />}><Support /></Suspense>
   if (path.startsWith(paths.list) && !me.tool_open) return <OpenTool />
   if (path === paths.list) return <List />
   if (path === paths.appointment) return <Appointment />
   const id = consultationOf(path)
   if (id !== undefined) return <ConsultationPage key={id} id={id} />
-  if (path === paths.login || path === '/') return <Spinner />
+  const sheet = sheetOf(path)
+  if (sheet !== undefined) return <SheetPage key={sheet} id={sheet} />
+  if (path === paths.login) return <Spinner />
   return (
     <Page line={t.line} title={t.notFound} screen={path}>
       <To path={paths.list}>{t.toList}</To>
@@ -137,7 +149,7 @@ function OpenTool() {
   const { me, reload } = useMe()
   const action = useAction()
   return (
-    <Page line={t.line} title={t.toolTitle} screen="tool" navigation={<To path={paths.account}>{t.navAccount}</To>}>
+    <Frame title={t.toolTitle} screen="tool" at={paths.list}>
       <Card>
         <p>{t.toolText}</p>
         <ProblemNotice problem={action.problem} />
@@ -148,6 +160,6 @@ function OpenTool() {
           {t.toolAdd}
         </Button>
       </Card>
-    </Page>
+    </Frame>
   )
 }

@@ -5,7 +5,7 @@ import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
 import { CopyIcon } from '../ui/icons'
 import { useToast } from '../ui/Toasts'
-import { go } from './router'
+import { embedded, go } from './router'
 
 /** What a refusal says to the professional. */
 export function problemText(problem: ApiError, t: Catalogue): string {
@@ -36,6 +36,7 @@ export function useFieldError(problem: ApiError | undefined): (pointer: string) 
 
 /** A link inside these pages. */
 export function To({ path, className, current = false, label, children }: { path: string; className?: string; current?: boolean; label?: string; children: ReactNode }) {
+  if (embedded()) return null
   return (
     <a
       href={path}

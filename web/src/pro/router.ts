@@ -18,11 +18,17 @@ export const paths = {
   list: '/mes-teleconsultations',
   appointment: '/mes-teleconsultations/nouveau',
   consultation: (id: string) => `/mes-teleconsultations/${id}`,
+  sheet: (id: string) => `/mes-teleconsultations/${id}/fiche-fse`,
   admin: '/admin',
+  support: '/support',
   account: '/compte',
 }
 
+/** One consultation in a portal's frame: there is nowhere else to go. */
+export const embedded = (): boolean => location.pathname.startsWith('/integration/')
+
 export function go(path: string, replace = false): void {
+  if (embedded()) return
   if (replace) history.replaceState(null, '', path)
   else history.pushState(null, '', path)
   scrollTo(0, 0)
@@ -45,6 +51,11 @@ export function consultationOf(path: string): string | undefined {
   return /^\/mes-teleconsultations\/(cs_[0-9a-f]{32})$/.exec(path)?.[1]
 }
 
+/** The id of `/mes-teleconsultations/<id>/fiche-fse`. */
+export function sheetOf(path: string): string | undefined {
+  return /^\/mes-teleconsultations\/(cs_[0-9a-f]{32})\/fiche-fse$/.exec(path)?.[1]
+}
+
 const AFTER = 'chevet.after'
 
 /** Where to come back to after a login elsewhere. Only paths of these pages. */
@@ -60,7 +71,7 @@ export function rememberedPlace(): string {
   try {
     const place = sessionStorage.getItem(AFTER)
     sessionStorage.removeItem(AFTER)
-    if (place !== null && /^\/(mes-teleconsultations|admin|compte)(\/|$)/.test(place)) return place
+    if (place !== null && /^\/(mes-teleconsultations|admin|support|compte)(\/|$)/.test(place)) return place
   } catch {
     // As above.
   }

@@ -1,4 +1,5 @@
 import { useEffect, useId, useRef, type ReactNode } from 'react'
+import { ToastRegion } from './Toasts'
 
 interface DialogProps {
   title: string
@@ -7,10 +8,12 @@ interface DialogProps {
   children: ReactNode
   /** The buttons, the first one the safest. */
   actions: ReactNode
+  /** For a document rather than a question. */
+  wide?: boolean
 }
 
 /** Present means open. The browser keeps the focus inside; it returns to where it was. */
-export function Dialog({ title, onClose, children, actions }: DialogProps) {
+export function Dialog({ title, onClose, children, actions, wide = false }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null)
   const id = useId()
   useEffect(() => {
@@ -23,7 +26,7 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
   return (
     <dialog
       ref={element}
-      className="dialog"
+      className={wide ? 'dialog dialog-wide' : 'dialog'}
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault()
@@ -33,6 +36,7 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
       <h2 id={id}>{title}</h2>
       <div className="dialog-body">{children}</div>
       <div className="dialog-actions">{actions}</div>
+      <ToastRegion />
     </dialog>
   )
 }

@@ -1,5 +1,6 @@
 import { useCommon } from '../i18n/common'
-import { SIZES, setDisplay, themes, useDisplay, type Theme } from './display'
+import { SIZES, setDisplay, themes, type Theme } from './display'
+import { useDisplay } from './useDisplay'
 
 /** A− and A+, at hand on every page. */
 export function TextSize() {

@@ -3,6 +3,7 @@ import { useCommon } from '../i18n/common'
 import { TextSize, ThemeChoice } from './DisplayMenu'
 import { LanguageSwitch } from './LanguageSwitch'
 import { HelpIcon, Logo } from './icons'
+import { shown } from './shown'
 
 interface PageProps {
   /** Under the name of the product. */
@@ -13,7 +14,7 @@ interface PageProps {
   screen?: string
   /** Between the name and the language: the professional's navigation. */
   navigation?: ReactNode
-  /** What the help link does; always the first thing of the foot. */
+  /** What the help link does, always the first thing of the foot; the help page unless said otherwise. */
   help?: { href: string } | { onClick: () => void }
   /** Beside the help link. */
   foot?: ReactNode
@@ -21,15 +22,17 @@ interface PageProps {
   children: ReactNode
 }
 
+const HELP = { href: '/aide' }
+
 /** The frame of every page but the call itself. */
-export function Page({ line, title, screen, navigation, help, foot, wide = false, children }: PageProps) {
+export function Page({ line, title, screen, navigation, help = HELP, foot, wide = false, children }: PageProps) {
   const { t } = useCommon()
   const heading = useRef<HTMLHeadingElement>(null)
-  const first = useRef(true)
   useEffect(() => {
+    const name = screen ?? ''
     // Not on arrival: browsers begin at the top of a page by themselves.
-    if (!first.current) heading.current?.focus()
-    first.current = false
+    if (shown.screen !== undefined && shown.screen !== name) heading.current?.focus()
+    shown.screen = name
   }, [screen])
   return (
     <div className={wide ? 'page page-wide' : 'page'}>
@@ -61,18 +64,19 @@ export function Page({ line, title, screen, navigation, help, foot, wide = false
         )}
       </main>
       <footer className="page-foot">
-        {help !== undefined &&
-          ('href' in help ? (
-            <a className="help" href={help.href}>
-              <HelpIcon />
-              {t.help}
-            </a>
-          ) : (
-            <button type="button" className="help" onClick={help.onClick}>
-              <HelpIcon />
-              {t.help}
-            </button>
-          ))}
+        {'href' in help ? (
+          // Beside the page that it is about, which may hold what nobody saved yet.
+          <a className="help" href={help.href} target="_blank" rel="noopener">
+            <HelpIcon />
+            {t.help}
+            <span className="unseen"> ({t.newTab})</span>
+          </a>
+        ) : (
+          <button type="button" className="help" onClick={help.onClick}>
+            <HelpIcon />
+            {t.help}
+          </button>
+        )}
         {foot}
         <ThemeChoice />
       </footer>

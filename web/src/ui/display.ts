@@ -1,5 +1,3 @@
-import { useSyncExternalStore } from 'react'
-
 export type Theme = 'auto' | 'light' | 'dark' | 'contrast'
 /** How the pages are shown on this device. */
 export interface Display {
@@ -14,7 +12,7 @@ const STORED = 'chevet.display'
 const listeners = new Set<() => void>()
 let current = stored()
 
-export const useDisplay = (): Display => useSyncExternalStore(subscribe, () => current)
+export const display = (): Display => current
 
 export function setDisplay(change: Partial<Display>): void {
   current = checked({ ...current, ...change })
@@ -57,7 +55,7 @@ function stored(): Display {
   }
 }
 
-function subscribe(listener: () => void): () => void {
+export function onDisplay(listener: () => void): () => void {
   listeners.add(listener)
   return () => listeners.delete(listener)
 }

@@ -50,7 +50,8 @@ pub struct DeviceCheck {
     pub camera: String,
     pub microphone: String,
     pub websocket: bool,
-    pub udp: bool,
+    #[serde(default)]
+    pub udp: Option<bool>,
     #[serde(default)]
     pub tcp: bool,
     #[serde(default)]

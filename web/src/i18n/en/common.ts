@@ -4,6 +4,7 @@ export const en: Catalogue = {
   product: 'Teleconsultation',
   skip: 'Skip to content',
   help: 'Help',
+  newTab: 'new tab',
   display: 'Display',
   textSize: 'Text size',
   smaller: 'Smaller text',

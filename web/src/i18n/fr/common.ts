@@ -3,6 +3,7 @@ export const fr = {
   product: 'Téléconsultation',
   skip: 'Aller au contenu',
   help: 'Aide',
+  newTab: 'nouvel onglet',
   display: 'Affichage',
   textSize: 'Taille du texte',
   smaller: 'Texte plus petit',

@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { appointment, askBirthDates, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
+import { linkSent } from '../lib/mail.js'
+import { violations } from '../lib/pages.js'
+import { agree, atScreen, begin, checkDevices, identify, leave, onward, permitted, tellPlace, toWaitingRoom } from '../lib/patient.js'
+import { button, press, see } from '../lib/press.js'
+import { until } from '../lib/wait.js'
+import { PAIRS, startWorld } from '../lib/world.js'
+
+const BORN = '02/03/1941'
+
+/** A doctor who has just asked Anne Lefèvre to come, and the link that she got. */
+async function invited(world, contact = { email: 'anne@maison.example' }) {
+  const doctor = await professional(world)
+  await askBirthDates(doctor)
+  await appointment(doctor, contact)
+  return { doctor, link: await linkSent(world.server, contact.way === 'sms' ? 'sms' : 'mails', '/c') }
+}
+
+for (const { desk, phone } of PAIRS) {
+  test(`journey_d_from_the_link_to_the_end_with_each_step_and_a_second_device_that_takes_over (${desk} and ${phone})`, { timeout: 420_000 }, async (t) => {
+    const world = await startWorld(t, { desk, phone })
+    const { words: { pro, guest: texts } } = world
+    const { doctor, link } = await invited(world)
+    const anne = await world.onPhone(link)
+    await begin(anne, { answer: '3 février 1941' })
+    await see(anne, texts.wrongAnswer)
+    assert.deepEqual(await violations(anne.page), [])
+    await identify(anne, 'il y a longtemps')
+    await see(anne, texts.badBirthDate)
+    await identify(anne, BORN)
+    await atScreen(anne, 'consent')
+    assert.deepEqual(await violations(anne.page), [])
+    await agree(anne)
+    await atScreen(anne, 'place')
+    assert.deepEqual(await violations(anne.page), [])
+    await tellPlace(anne, { place: 'Mende', number: '06 12 34 56 78' })
+    await checkDevices(anne)
+    await atScreen(anne, 'waiting')
+    await button(doctor, pro.denyName('Anne Lefèvre')).waitFor()
+    await see(doctor, pro.place('Mende'))
+
+    // Loaded again, the page knows its seat.
+    await anne.page.reload()
+    await begin(anne)
+    await permitted(anne.page, '[data-test=checked]')
+    await atScreen(anne, 'waiting')
+
+    const second = await world.onPhone(link)
+    await begin(second)
+    await atScreen(second, 'in-use')
+    assert.deepEqual(await violations(second.page), [])
+    await second.page.locator('[data-test=take-over]').click()
+    await atScreen(anne, 'taken-over')
+    assert.deepEqual(await violations(anne.page), [])
+    // A forwarded link inherits no admission: the way begins again.
+    await onward(second, BORN)
+
+    await enterCall(doctor)
+    await letIn(doctor)
+    await seeEachOther([doctor, second])
+    assert.deepEqual(await violations(second.page), [])
+    assert.ok((await second.page.locator('.controls button').count()) <= 5, 'few buttons')
+
+    await leave(second)
+    assert.deepEqual(await violations(second.page), [])
+    await second.page.locator('[data-test=come-back]').click()
+    await permitted(second.page, '[data-test=checked]')
+    await until('let in again or still in', async () => {
+      if (await second.page.locator('[data-test=patient-call]').isVisible()) return true
+      const again = doctor.page.getByRole('button', { name: new RegExp(`^${pro.admit}`) })
+      if (await again.first().isVisible()) await again.first().click({ timeout: 2000 }).catch(() => undefined)
+      return false
+    }, { why: second.why })
+    await seeEachOther([doctor, second])
+    await endForAll(doctor)
+    await atScreen(second, 'end')
+    assert.deepEqual(await violations(second.page), [])
+    world.noComplaints()
+  })
+}
+
+test('journey_d_a_refusal_of_consent_ends_politely_and_the_professional_sees_it', { timeout: 240_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { words: { pro } } = world
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await begin(anne, { answer: BORN })
+  await anne.page.locator('[data-test=refuse]').click()
+  await atScreen(anne, 'refused')
+  assert.deepEqual(await violations(anne.page), [])
+  await see(doctor, pro.consentRefused)
+  world.noComplaints()
+})
+
+test('journey_d_five_wrong_answers_lock_the_door_and_say_until_when', { timeout: 240_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { words: { guest: texts } } = world
+  const { link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await begin(anne)
+  for (let tries = 0; tries < 5; tries += 1) {
+    await identify(anne, '1/1/1950')
+    await anne.page.locator('.field-error, [data-test=patient-locked]').first().waitFor()
+    await until('the answer was judged', async () => !(await anne.page.locator('[aria-busy=true]').isVisible()))
+  }
+  await atScreen(anne, 'locked')
+  assert.deepEqual(await violations(anne.page), [])
+  await see(anne, texts.lockedTitle)
+  world.noComplaints()
+})
+
+test('journey_d_a_camera_that_is_blocked_is_explained_can_be_tried_again_and_is_not_needed', { timeout: 300_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { words: { guest: texts } } = world
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  // Chromium refuses whatever a list of permissions leaves out.
+  await anne.page.context().grantPermissions(['notifications'])
+  await begin(anne, { answer: BORN })
+  await agree(anne)
+  await tellPlace(anne)
+  await anne.page.locator('[data-test=allow]').click()
+  await see(anne, texts.deniedTitle(texts.thingBoth))
+  assert.deepEqual(await violations(anne.page), [])
+  await anne.page.locator('[data-test=retry]').click()
+  await see(anne, texts.deniedTitle(texts.thingBoth))
+  await see(anne, texts.withoutBoth)
+  await anne.page.locator('[data-test=checked]').click()
+  await atScreen(anne, 'waiting')
+  await enterCall(doctor)
+  await letIn(doctor)
+  await anne.page.locator('[data-test=patient-call]').waitFor()
+  await until('she sees the doctor', async () => (await anne.page.locator('.tile video').count()) === 1, { why: anne.why })
+  assert.deepEqual(await violations(anne.page), [])
+  world.noComplaints()
+})
+
+test('journey_d_a_server_that_dies_in_mid_call_comes_back_and_so_do_both', { timeout: 420_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await toWaitingRoom(anne, { answer: BORN })
+  await enterCall(doctor)
+  await letIn(doctor)
+  await seeEachOther([doctor, anne])
+  await world.server.crash()
+  await until('both are in the call again', async () => {
+    // The professional goes back in where the page says that the connection is lost.
+    const enter = doctor.page.getByRole('button', { name: world.words.pro.enterCall, exact: true })
+    if (await enter.isVisible()) {
+      await enter.click()
+      await permitted(doctor.page, '[data-test=enter]')
+    }
+    const pictures = await Promise.all([doctor, anne].map(({ page }) => page.locator('.tile video').count()))
+    return pictures.every((count) => count === 2)
+  }, { deadline: 180_000, every: 1000, why: async () => `${doctor.why()}\n${anne.why()}\n${world.server.tail()}` })
+  await seeEachOther([doctor, anne])
+})
+
+test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { words: { pro } } = world
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await toWaitingRoom(anne, { answer: BORN })
+  await enterCall(doctor)
+  await letIn(doctor)
+  await seeEachOther([doctor, anne])
+  await doctor.page.getByRole('button', { name: new RegExp(`^${pro.sendBack}`) }).click()
+  await anne.page.locator('[data-test=checked], [data-test=allow], [data-test=patient-waiting]').first().waitFor()
+  if (!(await anne.page.locator('[data-test=patient-waiting]').isVisible())) await checkDevices(anne)
+  await atScreen(anne, 'waiting')
+  await letIn(doctor)
+  await seeEachOther([doctor, anne])
+  await doctor.page.getByRole('button', { name: new RegExp(`^${pro.remove}`) }).click()
+  await atScreen(anne, 'removed')
+  assert.deepEqual(await violations(anne.page), [])
+  await endForAll(doctor)
+  const late = await world.onPhone(link)
+  await late.page.locator('[data-test=patient-over], [data-test=patient-end], [data-test=patient-revoked]').first().waitFor()
+  assert.deepEqual(await violations(late.page), [])
+
+  const nobody = await world.onPhone(`${world.server.http}/c#AAAAAAAAAAAAAAAAAAAAAA`)
+  await atScreen(nobody, 'unknown')
+  assert.deepEqual(await violations(nobody.page), [])
+
+  await appointment(doctor, { email: 'louis@maison.example' })
+  const other = await world.onPhone(await linkSent(world.server, 'mails', '/c', { to: 'louis@maison.example' }))
+  await toWaitingRoom(other, { answer: BORN })
+  await press(doctor, pro.denyName('Anne Lefèvre'))
+  await atScreen(other, 'denied')
+  assert.deepEqual(await violations(other.page), [])
+  world.noComplaints()
+})
+
+/** What a strict company network does to WebRTC. */
+const NO_UDP = ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp']
+
+test('journey_d_where_udp_is_blocked_the_call_goes_over_tcp', { timeout: 300_000 }, async (t) => {
+  const world = await startWorld(t, { phoneFlags: NO_UDP })
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await toWaitingRoom(anne, { answer: BORN })
+  await enterCall(doctor)
+  await letIn(doctor)
+  await seeEachOther([doctor, anne])
+  world.noComplaints()
+})
+
+test('journey_d_where_every_way_of_the_video_is_blocked_the_page_says_so_and_names_the_telephone', { timeout: 300_000 }, async (t) => {
+  const world = await startWorld(t, { phoneFlags: NO_UDP, env: { CHEVET_RTC__TCP_PORT: 'off' } })
+  const { words: { guest: texts } } = world
+  const { doctor, link } = await invited(world)
+  const anne = await world.onPhone(link)
+  await toWaitingRoom(anne, { answer: BORN })
+  await enterCall(doctor)
+  await letIn(doctor)
+  await anne.page.locator('[data-test=patient-failed]').waitFor({ timeout: 120_000 })
+  await see(anne, texts.failed)
+  assert.deepEqual(await violations(anne.page), [])
+})

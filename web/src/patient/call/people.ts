@@ -1,0 +1,25 @@
+import type { PersonView } from '../../call/session'
+
+/** Interpreters first: they have to be seen all the time. The others as they came. */
+export const inOrder = <Person extends Pick<PersonView, 'role'>>(people: readonly Person[]): Person[] =>
+  [...people].sort((a, b) => Number(b.role === 'interpreter') - Number(a.role === 'interpreter'))
+
+interface Present {
+  role: string
+  name: string
+}
+
+/** Who came and who went between two lists; two of one role and name count as two. */
+export function changesBetween<One extends Present>(before: readonly One[], after: readonly One[]): { came: One[]; went: One[] } {
+  const without = (from: readonly One[], these: readonly One[]): One[] => {
+    const left = these.map(key)
+    return from.filter((one) => {
+      const at = left.indexOf(key(one))
+      if (at >= 0) left.splice(at, 1)
+      return at < 0
+    })
+  }
+  return { came: without(after, before), went: without(before, after) }
+}
+
+const key = ({ role, name }: Present): string => `${role} ${name}`
