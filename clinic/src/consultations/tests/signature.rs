@@ -157,7 +157,7 @@ async fn a_signature_wants_its_professional_to_be_there_and_nobody_else() {
     call.world.later(11);
     let late = call.world.post(&call.doctor, &path, json!({})).await;
     assert_eq!(code(&late), (401, "reauthentication-required"));
-    assert_eq!(call.record(&id).state.clone(), crate::model::DocumentState::Available);
+    assert_eq!(call.record(&id).state, crate::model::DocumentState::Available);
     let (stranger, _) = call.world.professional("paul@cabinet.example").await;
     put(&call.world, &stranger, &drawn()).await;
     assert_eq!(call.world.post(&stranger, &path, json!({})).await.status.as_u16(), 404);
