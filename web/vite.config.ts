@@ -33,12 +33,6 @@ export default defineConfig({
     // The call part carries the WebRTC client (about 150 kB compressed) and is fetched after the first paint.
     chunkSizeWarningLimit: 900,
     sourcemap: false,
-    rolldownOptions: {
-      output: {
-        // React as one file of its own: every page but the link page begins with it, and that one must not.
-        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/(react|react-dom|scheduler)\// }] },
-      },
-    },
   },
   server: {
     proxy: {
