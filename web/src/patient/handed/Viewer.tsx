@@ -5,6 +5,7 @@ import { Notice } from '../../ui/Notice'
 import { Spinner } from '../../ui/Progress'
 import { CloseIcon, RetryIcon, SaveIcon } from '../../ui/icons'
 import type { GuestApi } from '../api'
+import { happened, wentWrong } from '../diary'
 import { usePatientWords } from '../words'
 import { bytesOf, saveAddress, type Document } from './api'
 
@@ -33,10 +34,13 @@ export function Viewer({ api, document: shown, onClose }: ViewerProps) {
   }, [])
   useEffect(() => {
     let left = false
-    const show = (got: ArrayBuffer | 'failed'): void => {
-      if (!left) setBytes(got)
+    const tell = (got: ArrayBuffer | 'failed'): void => {
+      if (left) return
+      if (got === 'failed') wentWrong('download_failed')
+      else happened('document_opened')
+      setBytes(got)
     }
-    bytesOf(api, shown.id).then(show, () => show('failed'))
+    bytesOf(api, shown.id).then(tell, () => tell('failed'))
     return () => {
       left = true
     }
