@@ -6,9 +6,10 @@ import { test } from 'node:test'
 import { appointment, endForAll, enterCall, JEANNE, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
-import { ask, consultationOf, handOver, pdf } from '../lib/papers.js'
+import { ask, consultationOf, handOver } from '../lib/papers.js'
 import { out } from '../lib/paths.js'
 import { atScreen, begin, onward } from '../lib/patient.js'
+import { ORDONNANCE, pdf } from '../lib/pdf.js'
 import { press, see } from '../lib/press.js'
 import { until } from '../lib/wait.js'
 import { startWorld } from '../lib/world.js'
@@ -67,7 +68,7 @@ for (const phone of ['Chromium', 'Firefox']) {
     const anne = await together(world, doctor, link)
     const { page } = anne
 
-    await handOver(doctor, consultation, pdf('Ordonnance', 'Paracetamol 1 g, matin et soir'))
+    await handOver(doctor, consultation, pdf(ORDONNANCE))
     const card = page.locator('[data-test=new-document]')
     await card.getByText(words.categories.prescription).waitFor()
     assert.deepEqual(await violations(page), [])
