@@ -47,7 +47,8 @@ async function photo({ page }) {
     const canvas = Object.assign(document.createElement('canvas'), { width: 4200, height: 2600 })
     const pen = canvas.getContext('2d')
     const picture = pen.createImageData(4200, 2600)
-    for (let at = 0; at < picture.data.length; at += 4) picture.data.set([(at * 7919) % 251, at / 200_000, 90, 255], at)
+    const dots = new Uint32Array(picture.data.buffer)
+    for (let at = 0; at < dots.length; at += 1) dots[at] = 0xff000000 | (at * 7919) % 0xffffff
     pen.putImageData(picture, 0, 0)
     const blob = await new Promise((done) => canvas.toBlob(done, 'image/jpeg', 0.98))
     const reader = new FileReader()
@@ -84,10 +85,13 @@ for (const phone of ['Chromium', 'Firefox']) {
     await card.waitFor({ state: 'detached' })
 
     await page.locator('[data-test=more]').click()
-    const [download] = await Promise.all([page.waitForEvent('download'), page.locator('[data-test=save]').first().click()])
-    const saved = join(out, 'bedside-ordonnance.pdf')
-    await download.saveAs(saved)
-    assert.equal(readFileSync(saved).subarray(0, 5).toString('latin1'), '%PDF-')
+    assert.deepEqual(await violations(page), [])
+    if (phone === 'Chromium') {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.locator('[data-test=save]').first().click()])
+      const saved = join(out, 'bedside-ordonnance.pdf')
+      await download.saveAs(saved)
+      assert.equal(readFileSync(saved).subarray(0, 5).toString('latin1'), '%PDF-')
+    }
 
     const large = await photo(anne)
     await page.locator('[data-test=file-input]').setInputFiles([
