@@ -3,7 +3,7 @@ import { codeOf, isIn } from '../api'
 import { happened, wentWrong } from '../diary'
 import type { Visit } from '../useVisit'
 import { isReadable, listOf, transportOf, withdraw, type Category, type Document } from './api'
-import { prepare, type Unsendable } from './photo'
+import { prepare, type Unsendable } from '../../documents/photo'
 import { upload } from './upload'
 
 /** A file on its way to the professional. */
