@@ -35,8 +35,19 @@ export default defineConfig({
     sourcemap: false,
     rolldownOptions: {
       output: {
-        // What every page begins with, as one file: it compresses better and needs no second round trip.
-        codeSplitting: { groups: [{ name: 'base', test: /node_modules\/(react|react-dom|scheduler)\/|src\/ui\/(Boundary|Button|Dialog|DisplayMenu|LanguageSwitch|Notice|Page|Progress|Toasts|display|icons)|src\/i18n\/(\w\w\/)?(common|context|language)/ }] },
+        // What every page begins with, as one file: it compresses better and needs no second round trip. Apart from it, what
+        // the link page needs too, which does without React.
+        codeSplitting: {
+          groups: [
+            { name: 'plain', priority: 2, test: /src\/ui\/(display|paths|shown)\.ts|src\/i18n\/((fr|en)\/common|language|chosen)\.ts/ },
+            { name: 'door', priority: 2, test: /src\/patient\/(api|door|gate|handover|screens|seat|time)\.ts|src\/i18n\/(fr|en)\/link\.ts/ },
+            {
+              name: 'base',
+              priority: 1,
+              test: /node_modules\/(react|react-dom|scheduler)\/|src\/ui\/(Boundary|Button|Dialog|DisplayMenu|LanguageSwitch|Notice|Page|Progress|Toasts|icons)\.tsx|src\/i18n\/(common|context)\.ts/,
+            },
+          ],
+        },
       },
     },
   },

@@ -11,6 +11,7 @@ use crate::Clinic;
 use crate::http::session::{begin, csrf_token};
 use crate::ids::{ApiClientId, BlobId};
 use crate::model::{ApiClient, Consultation, Kind, LoginMethod, Report, Role, Scope, Status, Subject};
+use crate::seal::Authorities;
 use crate::testing::{TestClinic, account};
 
 struct World {
@@ -201,7 +202,7 @@ async fn a_validated_form_makes_a_report_and_never_changes_again() {
     use sha2::Digest;
     let hash = crate::crypto::secret::hex(&sha2::Sha256::digest(&pdf));
     assert_eq!(report["sha256"], json!(hash));
-    let found = crate::seal::check(&pdf);
+    let found = crate::seal::check(&pdf, &Authorities::default());
     assert!(matches!(found.as_slice(), [seal] if seal.intact && seal.whole));
 }
 
@@ -221,7 +222,7 @@ async fn an_addendum_makes_another_version_and_keeps_the_first() {
     let (_, old) = world.get("/api/v1/consultations/{id}/report?version=1").await;
     let (_, new) = world.get("/api/v1/consultations/{id}/report").await;
     assert_ne!(old, new);
-    assert!(crate::seal::check(&new).iter().all(|seal| seal.intact && seal.whole));
+    assert!(crate::seal::check(&new, &Authorities::default()).iter().all(|seal| seal.intact && seal.whole));
     assert!(second["seal"].is_object());
     assert_eq!(first["bytes"], json!(old.len()));
     assert_eq!(world.get("/api/v1/consultations/{id}/report?version=3").await.0, StatusCode::NOT_FOUND);

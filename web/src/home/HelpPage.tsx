@@ -10,7 +10,7 @@ import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
 import { PhoneIcon } from '../ui/icons'
-import { Info } from './InfoPages'
+import { Info } from './Info'
 
 export function HelpPage() {
   const { t } = useHomeWords()

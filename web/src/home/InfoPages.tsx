@@ -1,14 +1,13 @@
-import { useState, type ReactNode } from 'react'
+import { useState } from 'react'
 import { request } from '../api/client'
 import { useLoad } from '../api/useAction'
 import { useHomeWords } from '../i18n/home'
 import { contact } from '../support/api'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
-import { Page } from '../ui/Page'
 import { Spinner } from '../ui/Progress'
-import { Foot } from './Foot'
 import { HelpPage } from './HelpPage'
+import { Info } from './Info'
 import './home.css'
 
 /** `/aide`, `/accessibilite`, `/confidentialite`: for everybody, logged in or not. */
@@ -16,16 +15,6 @@ export default function InfoPages() {
   const [path] = useState(() => location.pathname.replace(/\/+$/, ''))
   if (path === '/accessibilite') return <Accessibility />
   return path === '/confidentialite' ? <Privacy /> : <HelpPage />
-}
-
-export function Info({ title, children }: { title: string; children: ReactNode }) {
-  const { t } = useHomeWords()
-  return (
-    <Page title={title} foot={<Foot />} wide>
-      <p><a href="/">{t.toHome}</a></p>
-      {children}
-    </Page>
-  )
 }
 
 function Accessibility() {

@@ -9,7 +9,7 @@ const SAID = new Set([
   'label', 'hint', 'error', 'word', 'line', 'legend', 'summary',
 ])
 /** The same in every language. */
-const NAMES = new Set(['Chevet', 'aA', 'RPPS', 'ADELI', 'NGAP', 'A−', 'A+', 'Langue / Language'])
+const NAMES = new Set(['Chevet', 'RPPS', 'ADELI', 'NGAP', 'A−', 'A+', 'aA', 'Langue / Language'])
 
 /** Texts of a source that are written where people read them. */
 function hardCoded(source: string): string[] {

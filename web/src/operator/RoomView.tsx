@@ -8,6 +8,8 @@ import type { Media, Quality, Room, Verdict } from './api'
 import { useRoom } from './live'
 
 const GRADES: Record<Verdict['grade'], Tone> = { excellent: 'good', good: 'good', poor: 'warn', lost: 'bad' }
+/** What carries no picture. */
+const SOUND = ['opus', 'red']
 const RANK: Record<Quality, number> = { low: 0, medium: 1, high: 2 }
 
 interface RoomViewProps {
@@ -65,12 +67,13 @@ function Inside({ room, media }: { room: Room; media: Media }) {
       <ul className="stack">
         {media.subscriptions.map((each) => {
           const track = publisherOf(each.track)
+          const sound = track !== undefined && SOUND.includes(track.codec)
           const lowered = each.forwarded !== null && track !== undefined && track.encodings.some((other) => other.live && RANK[other.quality] > RANK[each.forwarded ?? 'high'])
           return (
             <li key={each.subscription} className="row">
               <span><code>{nameOf(each.member)}</code> ← <code>{track === undefined ? t.noValue : nameOf(track.member)}</code></span>
               <span>{track?.codec ?? t.noValue}</span>
-              <Chip tone={each.forwarded === null ? 'neutral' : lowered ? 'warn' : 'good'}>{each.forwarded === null ? t.nothingSent : t.layers[each.forwarded]}</Chip>
+              <Chip tone={each.forwarded === null ? 'neutral' : lowered ? 'warn' : 'good'}>{each.forwarded === null ? t.nothingSent : sound ? t.sound : t.layers[each.forwarded]}</Chip>
               <span>{t.layerReasons[each.reason] ?? each.reason}</span>
               {each.target !== null && each.target !== each.forwarded && <span>{t.goingTo(t.layers[each.target])}</span>}
               <span className="field-hint">{t.sentPackets(number(each.packets), number(each.retransmitted))}</span>
@@ -88,7 +91,7 @@ function Inside({ room, media }: { room: Room; media: Media }) {
             {track.muted && <Chip>{t.muted}</Chip>}
             {track.encodings.map((each) => (
               <span key={each.quality} className={each.live ? undefined : 'field-hint'}>
-                {t.layers[each.quality]} {each.live ? t.kilobits(number(each.bits_per_second / 1000)) : t.notArriving}
+                {!SOUND.includes(track.codec) && `${t.layers[each.quality]} `}{each.live ? t.kilobits(number(each.bits_per_second / 1000)) : t.notArriving}
                 {each.live && `, ${t.loss(number(each.packets > 0 ? (100 * each.lost) / each.packets : 0))}, ${t.jitter(number(each.jitter_ms))}`}
               </span>
             ))}

@@ -88,7 +88,7 @@ async fn whole_way(credentials: Value) {
     let page = Request::get(format!("{}/pay/{reference}", till.payments.url())).body(Bytes::new()).unwrap();
     let (_, html) = fetch(page).await;
     assert!(html.contains("25,00\u{a0}EUR") && html.contains("Payer") && html.contains("Annuler"), "{html}");
-    assert!(html.contains("Téléconsultation"), "{html}");
+    assert!(html.contains("Teleconsultation"), "{html}");
     assert!(till.payments.press(&reference, "pay"));
     till.state(&payment, "paid").await;
     tokio::time::sleep(std::time::Duration::from_millis(100)).await;

@@ -78,6 +78,7 @@ export const en: Catalogue = {
     not_arriving: 'the wanted quality does not arrive from the sender',
     awaiting_key_frame: 'waiting for a whole picture of the wanted quality',
   },
+  sound: 'sound',
   goingTo: (layer) => `changing to: ${layer}`,
   sentPackets: (packets, again) => `${packets} packets, ${again} of them again`,
   tracks: 'What participants send',

@@ -88,6 +88,7 @@ export const fr = {
   nothingSent: 'rien d’envoyé',
   layers,
   layerReasons,
+  sound: 'son',
   goingTo: (layer: string) => `va passer à : ${layer}`,
   sentPackets: (packets: string, again: string) => `${packets} paquets, dont ${again} renvoyés`,
   tracks: 'Ce que les participants envoient',
