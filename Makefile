@@ -75,6 +75,11 @@ test-web: web ## tests of the pages' own code, and their weight
 test-outside: test-build $(addsuffix /node_modules/.package-lock.json,$(TEST_PACKAGES)) ## real browsers and SDKs only
 	tests/run
 
+SCHEMATHESIS_S ?= 1800
+.PHONY: schemathesis
+schemathesis: test-build ## requests made from the clinic's OpenAPI for half an hour
+	SCHEMATHESIS_S=$(SCHEMATHESIS_S) tests/python/run test_schemathesis.py
+
 .PHONY: lint
 lint: $(STAMPS)/test web/node_modules/.package-lock.json ## formatting, clippy, licences, import rules, types of the pages
 	cargo fmt --all --check

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use chevet_clinic::Clinic;
 use chevet_clinic::clients::frame_ancestors;
-use chevet_clinic::clock::Clock;
 use chevet_config::{Config, Loaded};
 use chevet_control::Control;
 use chevet_control::serve::Server;
@@ -57,7 +56,7 @@ async fn serve(config: &Config, demo: bool) -> anyhow::Result<()> {
             let world = Outside::start(config, &mut settings).await?;
             doors = doors.merge(world.router());
             outside = world.page();
-            let clinic = Clinic::start(settings, Clock::system()).await.context("clinic")?;
+            let clinic = Clinic::start(settings, world.clock()).await.context("clinic")?;
             Some((clinic, world))
         }
         None => None,

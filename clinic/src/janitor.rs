@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use jiff::SignedDuration;
 
 use crate::clock::{Handler, Job, JobError, Schedule};
-use crate::model::retention::{Kept, default_of};
+use crate::model::retention::Kept;
 use crate::store::{Store, StoreError};
-use crate::{Clinic, accounts, audit, clients, hooks, http, limits, outbox};
+use crate::{Clinic, accounts, admin, audit, clients, consultations, hooks, http, limits, outbox, support};
 
 const KIND: &str = "janitor";
 const EVERY: SignedDuration = SignedDuration::from_hours(1);
@@ -34,14 +34,18 @@ pub(crate) async fn install(clinic: &Clinic) -> Result<(), StoreError> {
 impl Handler for Janitor {
     async fn run(&self, _: &Job) -> Result<(), JobError> {
         let now = self.clock.now();
+        let settings = admin::settings(&self.store)?;
+        let keeps = |kept| settings.keeps(kept);
         self.idempotency.sweep(now).await?;
         self.store.write(|tx| limits::sweep(tx, now)).await?;
         self.store.write(|tx| http::session::sweep(tx, now)).await?;
         self.store.write(|tx| outbox::sweep(tx, now)).await?;
-        self.store.write(|tx| accounts::sweep(tx, now)).await?;
+        self.store.write(|tx| accounts::sweep(tx, now, keeps(Kept::UnverifiedRegistration))).await?;
         self.store.write(|tx| clients::sweep(tx, now)).await?;
         self.store.write(|tx| hooks::sweep(tx, now)).await?;
-        let oldest = now.saturating_sub(default_of(Kept::Audit)).unwrap_or(now);
+        self.store.write(|tx| support::sweep(tx, now)).await?;
+        self.store.write(|tx| consultations::sweep(tx, now, keeps(Kept::ConsentProof))).await?;
+        let oldest = now.saturating_sub(keeps(Kept::Audit)).unwrap_or(now);
         audit::prune(&self.store, oldest, now).await?;
         let next = Job::new(KIND, "hourly", now.saturating_add(EVERY).unwrap_or(now));
         self.store.write(|tx| tx.schedule(&next)).await?;

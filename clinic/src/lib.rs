@@ -10,6 +10,7 @@
 )]
 
 pub mod accounts;
+mod admin;
 pub mod audit;
 pub mod backup;
 pub mod billing;
@@ -43,6 +44,7 @@ pub mod report;
 pub mod seal;
 pub mod settings;
 pub mod store;
+mod support;
 #[cfg(test)]
 mod testing;
 
@@ -52,6 +54,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use admin::Health;
 use clock::{Clock, Scheduler};
 use consultations::Live;
 use crypto::{InstanceKey, Key, KeyFileError, LookupKey};
@@ -92,6 +95,7 @@ struct Inner {
     outbox: Outbox,
     idempotency: Idempotency,
     traffic: Traffic,
+    health: Health,
     psc: Option<accounts::psc::Provider>,
     cps: Option<accounts::cps::Listening>,
     live: Live,
@@ -152,13 +156,15 @@ impl Clinic {
         let lookup = LookupKey::new(&key);
         let scheduler = Scheduler::new(store.clone(), clock.clone());
         let outbox = Outbox::new(store.clone(), clock.clone(), scheduler.clone());
+        let health = Health::new(clock.clone());
         let sealer = seal::Sealer::open(&config.seal, &store, &config.organisation, &clock).await?;
+        let sealer = sealer.noting(health.clone());
         let card_host = match &config.cps {
             Some(cps) => Some(accounts::cps::open(cps, &clock).await?),
             None => None,
         };
         let inner = Inner {
-            psc: config.psc.clone().map(accounts::psc::Provider::new),
+            psc: config.psc.clone().map(|psc| accounts::psc::Provider::new(psc, health.clone())),
             cps: card_host.as_ref().map(|host| host.listening.clone()),
             idempotency: Idempotency::new(store.clone(), lookup.clone()),
             csrf: key.derive("csrf"),
@@ -168,6 +174,7 @@ impl Clinic {
             scheduler,
             outbox,
             traffic: Traffic::default(),
+            health,
             live: Live::default(),
             sealer,
             control: control::ControlClient::new(config.control.clone()),
@@ -252,6 +259,11 @@ impl Clinic {
     /// Rate limits that live in memory; those that last are in [`limits`].
     pub fn traffic(&self) -> &Traffic {
         &self.inner.traffic
+    }
+
+    /// How the services outside answered lately.
+    pub(crate) fn health(&self) -> &Health {
+        &self.inner.health
     }
 
     /// Pro Santé Connect, if it is configured.

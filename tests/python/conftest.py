@@ -2,6 +2,7 @@ import itertools
 
 import pytest
 import pytest_asyncio
+from harness.clinic import DOCTOR, SETTINGS, Clinic
 from harness.people import Person
 from harness.proxy import Proxy
 from harness.server import Server
@@ -28,6 +29,24 @@ async def own_server(request):
         yield await server.start()
     finally:
         await server.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def clinic(request):
+    """The clinic of all tests of one file."""
+    server = Server(request.module.__name__, SETTINGS)
+    clinic = Clinic(await server.start())
+    try:
+        yield clinic
+    finally:
+        await clinic.close()
+        await server.close()
+
+
+@pytest_asyncio.fixture(scope="module")
+async def doctor(clinic):
+    """A general practitioner, the holder of the emulated card."""
+    return await clinic.professional(DOCTOR, number="10101010105")
 
 
 @pytest.fixture

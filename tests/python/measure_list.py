@@ -2,10 +2,12 @@
 
     CHEVET_BIN=target/release/chevet tests/.venv/bin/python tests/python/measure_list.py 5000
 
-The binary needs the emulators: cargo build --release --features emulators.
+Brings a mail relay of its own, so that it measures the binary as it is released: without emulators.
 """
 
 import asyncio
+import email
+import email.policy
 import random
 import sys
 import time
@@ -14,6 +16,44 @@ from harness.clinic import SETTINGS, Clinic, in_paris
 from harness.server import Server
 
 REQUESTS, REPORTS, AT_ONCE = 300, 50, 8
+
+
+class Relay:
+    """A mail relay that keeps what it takes, as `/dev/outbox` shows it."""
+
+    def __init__(self):
+        self.mails: list[dict] = []
+
+    async def start(self) -> int:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        return self.server.sockets[0].getsockname()[1]
+
+    async def _serve(self, reader, writer) -> None:
+        def say(line: str) -> None:
+            writer.write(f"{line}\r\n".encode())
+
+        to: list[str] = []
+        say("220 relay")
+        while line := (await reader.readline()).decode().strip():
+            word = line.split()[0].upper()
+            if word == "RCPT":
+                to.append(line[line.index("<") + 1 : line.index(">")])
+            if word == "DATA":
+                say("354 go on")
+                raw = b""
+                while (part := await reader.readline()) != b".\r\n":
+                    raw += part.removeprefix(b".") if part.startswith(b"..") else part
+                mail = email.message_from_bytes(raw, policy=email.policy.default)
+                text = mail.get_body(("plain",)).get_content()
+                self.mails.append({"to": to, "subject": mail["Subject"], "text": text})
+                to = []
+            say("221 bye" if word == "QUIT" else "250 ok")
+            if word == "QUIT":
+                break
+        writer.close()
+
+    async def sent(self) -> dict:
+        return {"mails": self.mails, "sms": []}
 
 
 def told(what: str, times: list[float]) -> None:
@@ -33,8 +73,12 @@ async def timed(browser, path: str, count: int) -> list[float]:
 
 
 async def main(count: int) -> None:
-    server = Server("measure-list", SETTINGS | {"CHEVET_LOGGING__LEVEL": "warn"})
+    relay = Relay()
+    mail = {"SERVER": "127.0.0.1", "PORT": str(await relay.start()), "TLS": "off", "FROM": "chevet@cabinet.example"}
+    mail = {f"CHEVET_CLINIC__MAIL__{name}": value for name, value in mail.items()}
+    server = Server("measure-list", SETTINGS | mail | {"CHEVET_LOGGING__LEVEL": "warn"})
     clinic = Clinic(await server.start())
+    clinic.sent = relay.sent
     dice = random.Random(1)
     try:
         doctor = await clinic.professional("mesure@cabinet.example")

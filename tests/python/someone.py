@@ -1,13 +1,21 @@
-"""A participant for tests in other languages: `someone.py URL TOKEN`, then one word a line on standard input.
+"""A participant for tests in other languages and elsewhere: `someone.py URL TOKEN`, then one word a line on standard input.
 
-Says `joined SID`, `published SID`, `data TEXT`, `disconnected REASON` on standard output. Understands `publish` and
-`leave`; the end of the input is `leave` too.
+| on standard input | what is done | what is said |
+|---|---|---|
+| | joins | `joined SID` |
+| `publish` | a tone | `published SID` |
+| `film WIDTH HEIGHT` | a camera | `filmed SID` |
+| `unfilm` | no camera any more | `unfilmed` |
+| `heard` | | `heard SECONDS SILENT_SECONDS FRAMES`, since it joined |
+| `leave`, or the end | leaves | |
+
+Says `data TEXT` and `disconnected REASON` when that happens.
 """
 
 import asyncio
 import sys
 
-from harness.media import Tone
+from harness.media import Ear, Eye, Picture, Tone
 from livekit import rtc
 
 
@@ -17,6 +25,16 @@ def say(*words) -> None:
 
 async def main(url: str, jwt: str) -> None:
     room = rtc.Room()
+    ears: list[Ear] = []
+    eyes: list[Eye] = []
+
+    def take(track, *_) -> None:
+        if track.kind == rtc.TrackKind.KIND_AUDIO:
+            ears.append(Ear(track))
+        else:
+            eyes.append(Eye(track))
+
+    room.on("track_subscribed", take)
     room.on("data_received", lambda packet: say("data", packet.data.decode()))
     room.on("disconnected", lambda reason: say("disconnected", rtc.DisconnectReason.Name(reason)))
     await room.connect(url, jwt)
@@ -24,15 +42,27 @@ async def main(url: str, jwt: str) -> None:
     reader = asyncio.StreamReader()
     protocol = asyncio.StreamReaderProtocol(reader)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
-    tone = None
-    while line := (await reader.readline()).decode().strip():
-        if line == "publish":
-            tone = await Tone().publish(Person(room))
+    me, tone, picture = Person(room), None, None
+    while words := (await reader.readline()).decode().split():
+        if words[0] == "publish":
+            tone = await Tone().publish(me)
             say("published", tone.publication.sid)
-        elif line == "leave":
+        elif words[0] == "film":
+            picture = await Picture(int(words[1]), int(words[2])).publish(me, simulcast=True)
+            say("filmed", picture.publication.sid)
+        elif words[0] == "unfilm":
+            await room.local_participant.unpublish_track(picture.publication.sid)
+            await picture.stop()
+            picture = None
+            say("unfilmed")
+        elif words[0] == "heard":
+            heard, silent = (sum(getattr(ear, name) for ear in ears) for name in ("seconds", "silent_seconds"))
+            say("heard", heard, silent, sum(eye.frames for eye in eyes))
+        elif words[0] == "leave":
             break
-    if tone is not None:
-        await tone.stop()
+    for thing in [tone, picture, *ears, *eyes]:
+        if thing is not None:
+            await thing.stop()
     await room.disconnect()
 
 

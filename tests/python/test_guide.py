@@ -1,25 +1,18 @@
-"""The guide for professionals, row by row, as anybody meets it from outside. The rows are numbered as in the guide."""
+"""The guide for professionals, row by row, as anybody meets it from outside: from the registration to the appointment. The
+rows are numbered as in the guide; test_guide_call.py and test_guide_network.py have the others."""
 
 import asyncio
-import hashlib
-import io
 import json
 import re
 import ssl
-import zipfile
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from harness.clinic import PASSWORD, SETTINGS, TOOL, Clinic, in_paris, mobile, one_time_code, seat
-from harness.media import Picture
-from harness.people import Person
+from harness.clinic import DOCTOR, PASSWORD, SETTINGS, TOOL, Clinic, in_paris, mobile, one_time_code
 from harness.server import Server, until
-from pypdf import PdfReader
+from test_guide_call import a_pdf
 
-DOCTOR = "jeanne@cabinet.example"
-NURSE = {"role": "bedside_professional", "name": "Odile Faure", "profession_code": "60", "rpps": "12345678903"}
-NIR, NIR_KEY = "2550814168025", "38"
 HEALTH_WORDS = ["santé", "soin ", "médic", "docteur", "malad", "téléconsult", "patient"]
 GSM7 = (
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
@@ -35,76 +28,16 @@ def units(text: str) -> int:
     return len(text) + sum(c in twice for c in text)
 
 
-def text_of(pdf: bytes) -> str:
-    return re.sub(r"\s+", " ", "\n".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages))
-
-
 @pytest_asyncio.fixture(scope="module")
-async def clinic():
-    server = Server("guide", SETTINGS)
+async def later():
+    """A clinic whose clock may be put forward."""
+    server = Server("guide-later", SETTINGS)
     clinic = Clinic(await server.start())
     try:
         yield clinic
     finally:
         await clinic.close()
         await server.close()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def doctor(clinic):
-    return await clinic.professional(DOCTOR, rpps="10101010105")
-
-
-@pytest_asyncio.fixture(scope="module")
-async def visit(clinic, doctor):
-    """A consultation at the bedside from the appointment to the validated form, with everything that came of it."""
-    made: list[Person] = []
-
-    def people(*args):
-        made.append(Person(*args))
-        return made[-1]
-
-    (typed, patient_number), (nurse_typed, nurse_number) = mobile(), mobile()
-    facility = {"name": "EHPAD Les Tilleuls", "kind": "ehpad", "finess": "440000289", "shared_device": True}
-    facility = await doctor.did("/api/v1/facilities", facility)
-    patient = {"birth_name": "LEROUX", "first_names": ["Simone"], "birth_date": "1955-08-14", "sex": "F"}
-    one = await clinic.dossier(
-        doctor,
-        [{"channel": "sms", "phone": typed}],
-        patient=patient | {"nir": NIR + NIR_KEY},
-        facility_id=facility["id"],
-        participants=[NURSE | {"channel": "sms", "phone": nurse_typed}],
-    )
-    id = one["id"]
-    path = f"/api/v1/consultations/{id}"
-    owner = await clinic.doctor_joins(people, doctor, id)
-    guest = await clinic.waits(await clinic.secret(patient_number))
-    nurse = await clinic.waits(await clinic.secret(nurse_number))
-    await clinic.admit(doctor, id, guest)
-    await clinic.admit(doctor, id, nurse)
-    seen = await clinic.guest_joins(people, guest)
-    beside = await clinic.guest_joins(people, nurse)
-    pictures = [await Picture().publish(who) for who in (owner, seen)]
-    await owner.sees(beside.identity)
-    # Both sides show themselves for a while: that is what is counted.
-    await asyncio.sleep(3)
-    # The patient's connection is lost, and that goes into the report.
-    for picture in pictures:
-        await picture.stop()
-    for person in made:
-        await person.leave()
-    ended = await doctor.did(f"{path}/end", {})
-    draft = {
-        "answers": {"reason": "Toux sèche depuis huit jours", "conclusion": "Bronchite simple", "plan": "Repos"},
-        "acts": [{"system": "NGAP", "code": "TCG", "amount_cents": 2500}],
-    }
-    empty = await doctor.call("GET", f"{path}/form")
-    saved = await doctor.call("PUT", f"{path}/form", draft, If_Match=empty.etag)
-    assert saved.status == 200, saved.bytes
-    report = await doctor.call("POST", f"{path}/form/validate", None, If_Match=saved.etag)
-    assert report.status == 201, report.bytes
-    pdf = await doctor.call("GET", f"{path}/report")
-    return {"id": id, "path": path, "ended": ended, "report": report.json, "pdf": pdf, "created": one}
 
 
 async def test_guide_row_01_the_tool_opens_with_the_interest_and_not_without(clinic):
@@ -188,32 +121,43 @@ async def test_guide_row_03_the_card_and_pro_sante_connect_log_in_and_a_revoked_
         assert (await browser.call("GET", "/api/v1/me")).status == 401
 
 
-async def test_guide_row_04_password_and_code_log_in_and_five_wrong_tries_close_the_door(clinic):
+async def test_guide_row_04_password_and_code_log_in_and_five_wrong_tries_close_the_door_for_a_while(later):
     email = "luc@cabinet.example"
-    who = await clinic.professional(email)
-    browser = clinic.browser()
+    who = await later.professional(email)
+    browser = later.browser()
     half = await browser.did("/api/v1/auth/password", {"email": email, "password": PASSWORD})
     browser.csrf = half["csrf_token"]
     assert half["next"] == "second_factor"
     assert (await browser.call("GET", "/api/v1/me")).status == 401, "a password is half a login"
-    assert (await browser.post("/api/v1/auth/mfa", {"code": "000000"})).status == 401
-    used = one_time_code(who.totp)
-
-    async def new_code():
-        return one_time_code(who.totp) != used
-
-    await until("the next code", new_code, deadline=31, every=0.5)
-    done = await browser.did("/api/v1/auth/mfa", {"code": one_time_code(who.totp)})
-    browser.csrf = done.get("csrf_token") or done["session"]["csrf_token"]
+    right = one_time_code(who.totp, later.ahead)
+    wrong = f"{(int(right) + 1) % 1_000_000:06}"
+    assert (await browser.post("/api/v1/auth/mfa", {"code": wrong})).status == 401
+    assert (await browser.post("/api/v1/auth/mfa", {"code": right})).status == 401, "a code is good once"
+    await later.pass_time(31)
+    done = await browser.did("/api/v1/auth/mfa", {"code": one_time_code(who.totp, later.ahead)})
+    browser.csrf = done["csrf_token"]
     assert (await browser.get("/api/v1/me"))["email"] == email
 
-    thief = clinic.browser()
+    thief = later.browser()
     for _ in range(5):
-        wrong = await thief.post("/api/v1/auth/password", {"email": email, "password": "pas celui-ci du tout"})
-        assert wrong.refused == (401, "login-failed")
-    locked = await thief.post("/api/v1/auth/password", {"email": email, "password": PASSWORD})
+        guess = await thief.post("/api/v1/auth/password", {"email": email, "password": "pas celui-ci du tout"})
+        assert guess.refused == (401, "login-failed")
+    right = {"email": email, "password": PASSWORD}
+    locked = await thief.post("/api/v1/auth/password", right)
     assert locked.status == 429 and int(locked.headers["Retry-After"]) > 60
     assert (await browser.get("/api/v1/me"))["email"] == email, "who is in stays in"
+    await later.pass_time(int(locked.headers["Retry-After"]))
+    assert (await later.browser().post("/api/v1/auth/password", right)).status == 200
+
+
+async def test_guide_row_05_the_mail_says_to_keep_the_page_and_which_browser_will_do(clinic):
+    email = "marque@cabinet.example"
+    await clinic.professional(email)
+    text = (await clinic.mail(email, "Votre inscription est validée"))["text"]
+    assert "favoris" in text and "Chrome" in text
+    page = await clinic.browser().call("GET", re.search(r"https?://\S+/connexion\b", text).group())
+    assert page.status == 200 and page.headers["Content-Type"].startswith("text/html")
+    assert re.search(r'<html[^>]* lang="?fr', page.bytes.decode()), "in French for whoever reads it out"
 
 
 async def test_guide_row_06_what_the_patients_device_and_network_can_do_is_kept_for_the_professional(clinic, doctor):
@@ -297,6 +241,9 @@ async def test_guide_row_09_without_a_dossier_nothing_that_needs_one_and_with_it
         ("GET", "/report", None),
         ("GET", "/report/preview", None),
         ("POST", "/report/addendum", {"text": "Suite"}),
+        ("GET", "/documents", None),
+        ("POST", "/documents", {"name": "a.pdf", "size": 9, "sha256": "0" * 64, "category": "prescription"}),
+        ("POST", "/payment-requests", {"amount_cents": 2500}),
         *[("GET", f"/export?format={format}", None) for format in ["zip", "fhir", "cda", "billing.json"]],
     ]
     for verb, what, body in verbs:
@@ -309,6 +256,8 @@ async def test_guide_row_09_without_a_dossier_nothing_that_needs_one_and_with_it
     assert (await doctor.get(f"{path}/form"))["missing"] == ["reason", "conclusion"]
     saved = await doctor.call("PUT", f"{path}/form", draft)
     assert saved.status == 200, saved.bytes
+    sent = await clinic.hand_over(doctor, f"{path}/documents", "Ordonnance.pdf", a_pdf(), "prescription")
+    assert sent.status == 200, sent.bytes
 
 
 async def test_guide_row_10_a_dossier_wants_an_identity_and_a_way_to_reach_the_patient(clinic, doctor):
@@ -363,63 +312,63 @@ async def test_guide_row_13_by_mail_or_by_short_message_as_was_chosen(clinic, do
     assert len(await clinic.mails("anne@maison.example")) == 1 and len(await clinic.texts(number)) == 1
 
 
-async def test_guide_row_14_a_link_is_good_in_its_window_only(clinic, doctor):
-    async def with_slot(start: float, minutes: int = 20):
+async def test_guide_row_14_a_link_is_good_in_its_window_only(later):
+    doctor = await later.professional("horloge@cabinet.example")
+
+    async def with_slot(minutes: float):
         typed, number = mobile()
-        slot = {"start": in_paris(start), "duration_minutes": minutes}
-        one = await clinic.dossier(doctor, [{"channel": "sms", "phone": typed}], slot=slot)
-        return one, await clinic.secret(number)
+        slot = {"start": in_paris(minutes, later.ahead), "duration_minutes": 20}
+        one = await later.dossier(doctor, [{"channel": "sms", "phone": typed}], slot=slot)
+        return one, await later.secret(number)
 
-    early, secret = await with_slot(11)
-    refused = await clinic.try_link(secret)
+    async def status(one):
+        return await later.status(doctor, one["id"])
+
+    one, secret = await with_slot(11)
+    _, another = await with_slot(11)
+    moved, kept = await with_slot(11)
+    refused = await later.try_link(secret)
     assert refused.refused == (403, "link-too-early")
-    assert refused.json["opens_at"] == early["window"]["opens_at"]
-    assert (await clinic.look(secret))["state"] == "too_early"
+    assert refused.json["opens_at"] == one["window"]["opens_at"]
+    assert (await later.look(secret))["state"] == "too_early" and await status(one) == "scheduled"
 
-    one, secret = await with_slot(9)
-    assert (await clinic.look(secret))["state"] == "open"
-    guest = await clinic.waits(secret)
+    await later.pass_time(2 * 60)
+    assert (await later.look(secret))["state"] == "open", "nine minutes before"
+
+    async def opened():
+        return await status(one) == "open"
+
+    await until("the consultation opens by the clock alone", opened, why=later.server.tail)
+    guest = await later.waits(secret)
 
     # Moved to later with nobody let in: the same link, another hour.
-    moved = {"slot": {"start": in_paris(60), "duration_minutes": 20}}
-    await doctor.did(f"/api/v1/consultations/{one['id']}", moved, method="PATCH")
-    look = await clinic.look(secret)
+    waiting = await later.waits(kept)
+    slot = {"start": in_paris(120, later.ahead), "duration_minutes": 20}
+    await doctor.did(f"/api/v1/consultations/{moved['id']}", {"slot": slot}, method="PATCH")
+    look = await later.look(kept)
     assert (look["state"], look["moved"]) == ("too_early", True)
-    assert (await guest.post("/p/v1/waiting")).status in (401, 403)
+    assert (await waiting.post("/p/v1/waiting")).status in (401, 403)
 
-    # Past its end, still within the quarter of an hour for those who are late.
-    _, secret = await with_slot(-4.95, 5)
-    await asyncio.sleep(1)
-    late = await clinic.look(secret)
-    await asyncio.sleep(3)
-    late = await clinic.look(secret)
-    assert late["now"] > late["ends_at"] and late["state"] == "open"
-    await clinic.enter(secret)
+    await later.pass_time((9 + 20 + 14) * 60)
+    look = await later.look(another)
+    assert look["state"] == "open" and look["now"] > look["ends_at"], "fourteen minutes after the end"
+    await later.waits(another)
+
+    await later.pass_time(2 * 60)
+    assert (await later.look(another))["state"] == "over", "sixteen minutes after the end"
+    for link in (secret, another):
+        assert (await later.try_link(link)).refused == (410, "link-expired")
+    assert (await guest.post("/p/v1/waiting")).status in (401, 410)
+
+    async def missed():
+        return await status(one) == "no_show"
+
+    await until("nobody was let in, and that is said", missed, why=later.server.tail)
 
     cancelled, secret = await with_slot(5)
     await doctor.did(f"/api/v1/consultations/{cancelled['id']}/cancel", {"reason": "grippe"})
-    assert (await clinic.look(secret))["state"] == "cancelled"
-    assert (await clinic.try_link(secret)).refused == (410, "link-revoked")
-
-    # Without a margin for those who are late, the end of the slot is the end: the link closes by the clock alone.
-    strict = await clinic.professional("stricte@cabinet.example")
-    me = await strict.get("/api/v1/me")
-    await strict.did("/api/v1/me", {"defaults": me["defaults"] | {"late_minutes": 0}}, method="PATCH")
-    typed, number = mobile()
-    slot = {"start": in_paris(-4.9), "duration_minutes": 5}
-    over = await clinic.dossier(strict, [{"channel": "sms", "phone": typed}], slot=slot)
-    secret = await clinic.secret(number)
-
-    async def closed():
-        return (await clinic.look(secret))["state"] == "over"
-
-    await until("the link is closed", closed, deadline=20, every=2)
-    assert (await clinic.try_link(secret)).refused == (410, "link-expired")
-
-    async def missed():
-        return await clinic.status(strict, over["id"]) == "no_show"
-
-    await until("nobody came, and that is said", missed, why=clinic.server.tail)
+    assert (await later.look(secret))["state"] == "cancelled"
+    assert (await later.try_link(secret)).refused == (410, "link-revoked")
 
 
 async def test_guide_row_15_the_list_shows_first_what_is_now_and_a_light_when_the_patient_waits(clinic):
@@ -450,78 +399,3 @@ async def test_guide_row_15_the_list_shows_first_what_is_now_and_a_light_when_th
         await guest.did("/p/v1/waiting")
         assert (await asyncio.wait_for(hint, 10))["consultation_id"] == now["id"]
     assert (await listed())[0]["waiting"] == 1
-
-
-async def test_guide_row_20_a_validated_form_makes_a_report_with_what_the_law_asks_for(doctor, visit):
-    pdf = visit["pdf"]
-    assert pdf.status == 200 and pdf.bytes.startswith(b"%PDF-")
-    assert hashlib.sha256(pdf.bytes).hexdigest() == visit["report"]["sha256"]
-    text = text_of(pdf.bytes)
-    # CSP art. R6316-4: the account of the act, acts, who took part, date and time, technical incidents.
-    for words in [
-        "Toux sèche depuis huit jours", "Bronchite simple", "TCG", "Jeanne Martin", "10101010105", "Odile Faure",
-        "LEROUX", in_paris(0)[:4],
-    ]:  # fmt: skip
-        assert words in text, f"{words} is not in: {text}"
-    assert re.search(r"\d\d[ \u00a0\u202f]?[h:][ \u00a0\u202f]?\d\d", text) and "ncident" in text
-    assert NIR not in re.sub(r"\s", "", text)
-    assert visit["ended"]["video_seconds"] >= 2
-    again = await doctor.call("PUT", f"{visit['path']}/form", {"answers": {"reason": "Autre"}})
-    assert again.status == 409, "what was validated stays as it is"
-    assert await doctor.get(f"{visit['path']}") | {"status": "validated"} == await doctor.get(f"{visit['path']}")
-
-
-async def test_guide_row_21_everything_is_saved_in_one_file_that_can_be_checked_without_a_network(doctor, visit):
-    saved = await doctor.call("GET", f"{visit['path']}/export?format=zip")
-    assert saved.status == 200
-    with zipfile.ZipFile(io.BytesIO(saved.bytes)) as file:
-        assert file.testzip() is None
-        manifest = json.loads(file.read("manifest.json"))
-        names = [one["path"] for one in manifest["files"]]
-        assert set(file.namelist()) == {*names, "manifest.json"}
-        for one in manifest["files"]:
-            assert hashlib.sha256(file.read(one["path"])).hexdigest() == one["sha256"], one
-        assert visit["pdf"].bytes in [file.read(name) for name in names if name.endswith(".pdf")]
-        page = file.read("verify.html").decode()
-    assert "manifest.json" in page
-    for address in re.findall(r"(?:src|href|fetch\()\s*=?\s*[\"']([^\"']+)", page):
-        assert not address.startswith(("http", "//")), address
-
-
-async def test_guide_row_22_number_key_and_birth_date_are_on_the_sheet_and_a_wrong_key_is_refused(clinic, doctor, visit):
-    patient = {"birth_name": "FAUX", "first_names": ["Jean"], "birth_date": "1955-08-14", "sex": "M"}
-    body = {"kind": "dossier", "now": True, "contacts": [{"channel": "copy"}]}
-    for number, code in [(NIR + "39", "nir-key-mismatch"), ("255081416", "validation-failed")]:
-        refused = await doctor.post("/api/v1/consultations", body | {"patient": patient | {"nir": number}})
-        assert refused.refused == (422, code)
-        assert refused.json["errors"][0]["pointer"] == "/patient/nir"
-    sheet = (await doctor.call("GET", f"{visit['path']}/export?format=billing.json")).json
-    lines = {line["id"]: line["value"] for group in sheet["groups"] for line in group["lines"]}
-    assert (lines["nir"], lines["nir_key"]) == (NIR, NIR_KEY)
-    assert "1955" in lines["birth_date"] and lines["birth_name"] == "LEROUX"
-    assert "ADRi" in lines["rights"] and "vérifier" in lines["rights"]
-    seen = await doctor.get(visit["path"])
-    assert seen["patient"]["nir_known"] is True and NIR not in json.dumps(seen)
-
-
-async def test_guide_row_23_the_sheet_helps_with_the_claim_and_claims_nothing(doctor, visit):
-    sheet = (await doctor.call("GET", f"{visit['path']}/export?format=billing.json")).json
-    assert "rien n’est transmis" in sheet["notice"]
-    help = " ".join(sheet["help"])
-    assert "SESAM sans Vitale" in help and "dégradé" in help
-    assert [(act["code"], act["amount_cents"]) for act in sheet["acts"]] == [("TCG", 2500)]
-    pdf = await doctor.call("GET", f"{visit['path']}/export?format=billing.pdf")
-    assert "rien n’est transmis" in text_of(pdf.bytes)
-    table = (await doctor.call("GET", f"{visit['path']}/export?format=billing.csv")).bytes.decode("utf-8-sig")
-    assert NIR in table and "TCG" in table
-
-
-async def test_guide_row_25_a_nurse_at_the_bedside_comes_by_link_and_is_in_the_report(clinic, doctor, visit):
-    seen = await doctor.get(visit["path"])
-    (nurse,) = [who for who in seen["participants"] if who["role"] == "bedside_professional"]
-    assert (nurse["name"], nurse["profession_code"], nurse["rpps"]) == ("Odile Faure", "60", "12345678903")
-    assert nurse["id"] == seat(visit["created"], "bedside_professional") and nurse["admitted_at"]
-    text = text_of(visit["pdf"].bytes)
-    assert "Odile Faure" in text and "EHPAD Les Tilleuls" in text
-    acts = await clinic.browser().get("/api/v1/acts")
-    assert {"TLS", "TLL", "TLD"} <= {act["code"] for act in acts if act["profession"] == "60"}

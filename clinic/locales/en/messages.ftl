@@ -100,6 +100,14 @@ second-factor-set =
         Your account now asks for a code at each login. Keep your recovery codes in a safe place.
 
         Was it not you? Tell your administrator.
+second-factor-reset =
+    .subject = Your two-step login was reset
+    .body =
+        Hello,
+
+        An administrator reset the two-step login of your account. All sessions were closed. At your next login you set up a new one.
+
+        You did not ask for it? Tell your administrator at once.
 recovery-code-used =
     .subject = A recovery code was used
     .body =
@@ -258,6 +266,13 @@ webhook-disabled =
 
         An endpoint for events has not answered for a long time. It was switched off.
     .action = See the settings
+test-message =
+    .subject = Test
+    .body =
+        Hello,
+
+        This is a test of the settings. It has arrived.
+    .sms = This is a test of the settings. It has arrived.
 
 calendar =
     .summary = Video appointment with { $professional }

@@ -104,6 +104,14 @@ second-factor-set =
         Votre compte demande maintenant un code à chaque connexion. Gardez vos codes de secours en lieu sûr.
 
         Ce n’était pas vous ? Prévenez votre administrateur.
+second-factor-reset =
+    .subject = Votre double authentification a été réinitialisée
+    .body =
+        Bonjour,
+
+        Un administrateur a réinitialisé la double authentification de votre compte. Toutes les sessions ont été fermées. À votre prochaine connexion, vous en configurerez une nouvelle.
+
+        Vous ne l’avez pas demandé ? Prévenez tout de suite votre administrateur.
 recovery-code-used =
     .subject = Un code de secours a servi
     .body =
@@ -262,6 +270,13 @@ webhook-disabled =
 
         Un point de réception d’événements ne répond plus depuis longtemps. Il a été désactivé.
     .action = Voir les réglages
+test-message =
+    .subject = Essai
+    .body =
+        Bonjour,
+
+        Ceci est un essai des réglages. Il est bien arrivé.
+    .sms = Ceci est un essai des réglages. Il est bien arrivé.
 
 calendar =
     .summary = Rendez-vous vidéo avec { $professional }

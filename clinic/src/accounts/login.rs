@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::devices::{self, Arrived, Visit};
 use super::registration::{Address, MAILS, check_password, find, mail};
 use super::secrets::{self, MailedPurpose};
 use super::slow;
@@ -90,20 +91,30 @@ pub(super) fn with_cookie(clinic: &Clinic, secret: &Secret, body: SessionBody) -
     ([cookie], axum::Json(body)).into_response()
 }
 
+/// A login that is complete: its session, the cookie's secret, and the browser as it is known from now on.
+pub(super) type Begun = (Session, Secret, Arrived);
+
 /// A session with everything it takes, in place of an incomplete one, whose secret is dead then.
 pub(super) fn complete(
     clinic: &Clinic,
     tx: &mut Tx<'_>,
+    visit: &Visit,
     old: &Session,
     account: &mut Versioned<Account>,
-) -> Result<(Session, Secret), StoreError> {
+) -> Result<Begun, StoreError> {
     let now = clinic.clock().now();
     tx.delete::<Session>(&old.id)?;
+    // Somebody who sets up the second factor once more is logged in already.
+    let first = account.last_login_at.is_none() || old.complete;
     account.last_login_at = Some(now);
     tx.update(account)?;
+    let arrived = devices::arrive(clinic, tx, visit, account, first)?;
     let subject = Subject::Account { account: account.id.clone() };
     tx.audit(&Event::new(now, Audited::AuthLoginOk).by(ActorKind::Account, Some(account.id.to_string())))?;
-    session::begin(clinic, tx, subject, old.method, true, account.session_epoch)
+    let (mut session, secret) = session::begin(clinic, tx, subject, old.method, true, account.session_epoch)?;
+    session.client = visit.client;
+    tx.put(&session)?;
+    Ok((session, secret, arrived))
 }
 
 fn too_often(exceeded: Exceeded) -> Problem {
@@ -370,8 +381,11 @@ pub(super) async fn change_password(
         .write(|tx| {
             replace_password(tx, now, &mut signed_in.account, phc)?;
             let subject = Subject::Account { account: signed_in.account.id.clone() };
-            let epoch = signed_in.account.session_epoch;
-            session::begin(&clinic, tx, subject, signed_in.session.method, true, epoch)
+            let (epoch, old) = (signed_in.account.session_epoch, &signed_in.session);
+            let (mut session, secret) = session::begin(&clinic, tx, subject, old.method, true, epoch)?;
+            session.client = old.client;
+            tx.put(&session)?;
+            Ok::<_, StoreError>((session, secret))
         })
         .await
         .map_err(Problem::from)?;

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::devices::Visit;
 use super::login::{SessionBody, body, complete, with_cookie};
 use super::{slow, totp};
 use crate::Clinic;
@@ -87,6 +88,7 @@ async fn fail(clinic: &Clinic, account: &Account) -> Result<(), StoreError> {
 pub(super) async fn second_factor(
     State(clinic): State<Clinic>,
     half: HalfSignedIn,
+    visit: Visit,
     Json(given): Json<SecondFactor>,
 ) -> Result<Response, Problem> {
     let subject = take_try(&clinic, &half.account).await?;
@@ -102,14 +104,16 @@ pub(super) async fn second_factor(
             if given.recovery_code.is_some() {
                 tx.post(&super::registration::mail(clinic.clock().now(), "recovery-code-used", &account))?;
             }
-            let begun = complete(&clinic, tx, &half.session, &mut account)?;
+            let begun = complete(&clinic, tx, &visit, &half.session, &mut account)?;
             Ok::<_, Problem>(Some((begun, account)))
         })
         .await?;
     clinic.outbox().wake();
     match outcome {
-        Some(((session, secret), account)) => {
-            Ok(with_cookie(&clinic, &secret, body(&clinic, &session, &account)))
+        Some(((session, secret, arrived), account)) => {
+            let mut response = with_cookie(&clinic, &secret, body(&clinic, &session, &account));
+            arrived.set(&clinic, &mut response);
+            Ok(response)
         }
         None => {
             fail(&clinic, &half.account).await?;
@@ -194,6 +198,7 @@ pub struct RecoveryCodes {
 pub(super) async fn confirm(
     State(clinic): State<Clinic>,
     half: HalfSignedIn,
+    visit: Visit,
     Json(CodeOnly { code }): Json<CodeOnly>,
 ) -> Result<Response, Problem> {
     may_enrol(&clinic, &half)?;
@@ -213,18 +218,20 @@ pub(super) async fn confirm(
             let who = Some(account.id.to_string());
             tx.audit(&Event::new(now, Audited::AuthMfaEnrolled).by(ActorKind::Account, who))?;
             tx.post(&super::registration::mail(now, "second-factor-set", &account))?;
-            let begun = complete(&clinic, tx, &half.session, &mut account)?;
+            let begun = complete(&clinic, tx, &visit, &half.session, &mut account)?;
             Ok::<_, Problem>(Some((begun, account, codes)))
         })
         .await?;
     clinic.outbox().wake();
-    let Some(((session, secret), account, recovery_codes)) = outcome else {
+    let Some(((session, secret, arrived), account, recovery_codes)) = outcome else {
         fail(&clinic, &half.account).await?;
         return Err(Problem::new(Code::LoginFailed));
     };
     let body = RecoveryCodes { recovery_codes, session: body(&clinic, &session, &account) };
     let cookie = session::Cookie::Account.set(clinic.secure_cookies(), &secret);
-    Ok(axum::response::IntoResponse::into_response(([cookie], axum::Json(body))))
+    let mut response = axum::response::IntoResponse::into_response(([cookie], axum::Json(body)));
+    arrived.set(&clinic, &mut response);
+    Ok(response)
 }
 
 /// New codes in place of all old ones; 50 bits each.

@@ -3,6 +3,7 @@
 //! Nobody can find out here whether an address has an account: answers, their times and the rate limits are the same.
 
 pub mod cps;
+mod devices;
 mod identity;
 mod login;
 mod me;
@@ -10,6 +11,7 @@ mod mfa;
 pub mod psc;
 mod registration;
 mod secrets;
+mod sessions;
 pub mod totp;
 
 use axum::Router;
@@ -51,6 +53,8 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/api/v1/auth/logout", post(login::logout))
         .route("/api/v1/me", get(me::me).patch(me::change))
         .route("/api/v1/me/interests", get(me::interests).put(me::set_interests))
+        .route("/api/v1/me/sessions", get(sessions::list).delete(sessions::end_others))
+        .route("/api/v1/me/sessions/{id}", axum::routing::delete(sessions::end))
         .route("/api/v1/me/password", axum::routing::put(login::change_password))
         .merge(identity::router())
         .merge(psc::router())
@@ -81,6 +85,9 @@ pub(crate) fn router() -> Router<Clinic> {
         me::change,
         me::interests,
         me::set_interests,
+        sessions::list,
+        sessions::end,
+        sessions::end_others,
     ),
     tags((name = "registration"), (name = "login"), (name = "me"))
 )]
@@ -92,9 +99,14 @@ pub(crate) fn descriptions() -> [utoipa::openapi::OpenApi; 4] {
 }
 
 /// Deletes mailed secrets that have expired and registrations that nobody confirmed. For a timer.
-pub(crate) fn sweep(tx: &mut Tx<'_>, now: jiff::Timestamp) -> Result<usize, StoreError> {
-    let sweeps = [secrets::sweep, registration::sweep_unverified, identity::sweep, psc::sweep];
-    sweeps.into_iter().try_fold(0, |swept: usize, sweep| Ok(swept.saturating_add(sweep(tx, now)?)))
+pub(crate) fn sweep(
+    tx: &mut Tx<'_>,
+    now: jiff::Timestamp,
+    unverified: jiff::SignedDuration,
+) -> Result<usize, StoreError> {
+    let sweeps = [secrets::sweep, identity::sweep, psc::sweep, devices::sweep];
+    let swept = registration::sweep_unverified(tx, now, unverified)?;
+    sweeps.into_iter().try_fold(swept, |swept: usize, sweep| Ok(swept.saturating_add(sweep(tx, now)?)))
 }
 
 /// Runs something slow off the threads that answer requests.

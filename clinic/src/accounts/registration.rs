@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use http::StatusCode;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,10 +18,7 @@ use crate::ids::AccountId;
 use crate::limits::{self, Rate};
 use crate::model::identifier::{PROFESSIONS, is_adeli, is_finess, is_rpps, is_siret, profession_of};
 use crate::model::people::{email, email_key, name};
-use crate::model::retention::{Kept, default_of};
-use crate::model::{
-    Account, AccountStatus, Defaults, IdType, Practice, Professional, Role, Sector, VerifiedBy, phone,
-};
+use crate::model::{Account, AccountStatus, IdType, Practice, Professional, Role, Sector, VerifiedBy, phone};
 use crate::outbox::{Channel, Message, Post};
 use crate::settings::Approval;
 use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};
@@ -325,7 +322,7 @@ fn create(
         sector: wanted.sector,
         visible_signature: None,
         payment_account_id: None,
-        defaults: Defaults::default(),
+        defaults: crate::admin::settings(tx)?.defaults(),
         am_number: None,
     };
     tx.insert(&account)?;
@@ -487,8 +484,7 @@ pub(super) async fn resend(
 }
 
 /// Erases registrations whose address was not confirmed in time. For a timer.
-pub fn sweep_unverified(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
-    let life = default_of(Kept::UnverifiedRegistration);
+pub fn sweep_unverified(tx: &mut Tx<'_>, now: Timestamp, life: SignedDuration) -> Result<usize, StoreError> {
     let oldest = now.saturating_sub(life).unwrap_or(Timestamp::MIN);
     let query = Query::new("status", IndexKey::new().text("registered"));
     let old = tx.list::<Account>(&query.until(IndexKey::new().time(oldest)).limit(500))?.items;

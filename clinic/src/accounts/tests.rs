@@ -1,3 +1,5 @@
+mod devices;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -483,7 +485,7 @@ async fn a_registration_that_nobody_confirms_is_erased_after_a_week() {
     let id = world.account(EMAIL).id;
     world.clinic.clock().advance(SignedDuration::from_hours(7 * 24 + 1));
     let now = world.clinic.clock().now();
-    world.clinic.store().write(|tx| super::sweep(tx, now)).await.unwrap();
+    world.clinic.store().write(|tx| super::sweep(tx, now, SignedDuration::from_hours(7 * 24))).await.unwrap();
     assert!(world.clinic.store().get::<Account>(&id).unwrap().is_none());
     assert!(world.clinic.store().get::<crate::model::Professional>(&id).unwrap().is_none());
     assert_eq!(world.account("paul@cabinet.example").status, AccountStatus::Active);

@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 
 pub use action::Action;
 pub use chain::{Chain, Signer};
-pub use verify::{Broken, Checkpoint, Report, Stored, checkpoint, prune, read, verify};
+pub use verify::{
+    Broken, Checkpoint, Report, Stored, checkpoint, prune, public_key, read, read_back, verify,
+};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -149,6 +149,19 @@ pub fn read(store: &Store, after: u64, limit: usize) -> Result<Vec<Stored>, Stor
     rows.iter().map(|(key, value)| stored(key, value).ok_or(StoreError::Unreadable)).collect()
 }
 
+/// Events before number `before`, at most `limit`, newest first.
+pub fn read_back(store: &Store, before: u64, limit: usize) -> Result<Vec<Stored>, StoreError> {
+    let (low, high) = ([keys::AUDIT], keys::audit(before));
+    let range = (Bound::Included(low.as_slice()), Bound::Excluded(high.as_slice()));
+    let rows = store.shared().engine.range(range, true, limit)?;
+    rows.iter().map(|(key, value)| stored(key, value).ok_or(StoreError::Unreadable)).collect()
+}
+
+/// Ed25519, hexadecimal: what proves a checkpoint.
+pub fn public_key(store: &Store) -> String {
+    hex(store.shared().keys.audit.public_key())
+}
+
 fn stored(key: &[u8], value: &[u8]) -> Option<Stored> {
     let seq = u64::from_be_bytes(key.get(1..)?.try_into().ok()?);
     Some(Stored { seq, event: serde_json::from_slice(value.get(32..)?).ok()? })

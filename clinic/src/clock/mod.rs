@@ -5,9 +5,11 @@ mod scheduler;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
+/// By which a clock is moved.
+pub use jiff::SignedDuration;
 pub use scheduler::{Handler, Job, JobError, Schedule, Scheduler};
 
 /// Sleeps are cut into pieces of this length, so that a wall clock that was set does not delay what is due by more.
@@ -22,6 +24,8 @@ pub struct Clock {
 #[derive(Clone, Debug)]
 enum Source {
     System,
+    /// The machine's clock, ahead by so much.
+    Ahead(Arc<watch::Sender<SignedDuration>>),
     Frozen(Arc<watch::Sender<Timestamp>>),
 }
 
@@ -29,6 +33,11 @@ impl Clock {
     /// The wall clock of the machine.
     pub fn system() -> Clock {
         Clock { source: Source::System }
+    }
+
+    /// The wall clock of the machine, which can be put forward: for trying and testing.
+    pub fn movable() -> Clock {
+        Clock { source: Source::Ahead(Arc::new(watch::Sender::new(SignedDuration::ZERO))) }
     }
 
     /// Stands still until it is moved.
@@ -40,22 +49,25 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         let now = match &self.source {
             Source::System => Timestamp::now(),
+            Source::Ahead(by) => Timestamp::now().saturating_add(*by.borrow()).unwrap_or(Timestamp::MAX),
             Source::Frozen(at) => *at.borrow(),
         };
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
 
-    /// Moves a frozen clock and wakes whoever waits for a time that has come. The system's clock is left alone.
+    /// Moves a frozen clock and wakes whoever waits for a time that has come. Others are left alone.
     pub fn set(&self, to: Timestamp) {
         if let Source::Frozen(at) = &self.source {
             at.send_replace(to);
         }
     }
 
-    /// As [`Clock::set`], by a distance.
+    /// Moves a frozen or a movable clock by a distance and wakes whoever waits for a time that has come.
     pub fn advance(&self, by: SignedDuration) {
-        if let Source::Frozen(at) = &self.source {
-            at.send_modify(|now| *now = now.saturating_add(by).unwrap_or(*now));
+        match &self.source {
+            Source::System => {}
+            Source::Ahead(ahead) => ahead.send_modify(|ahead| *ahead = ahead.saturating_add(by)),
+            Source::Frozen(at) => at.send_modify(|now| *now = now.saturating_add(by).unwrap_or(*now)),
         }
     }
 
@@ -69,6 +81,19 @@ impl Clock {
                     _ => return,
                 }
             },
+            Source::Ahead(by) => {
+                let mut moved = by.subscribe();
+                loop {
+                    match Duration::try_from(due.duration_since(self.now())) {
+                        Ok(left) if !left.is_zero() => tokio::select! {
+                            () = tokio::time::sleep(left.min(PIECE_MAX)) => {}
+                            // The sender is ours and stays open.
+                            _ = moved.changed() => {}
+                        },
+                        _ => return,
+                    }
+                }
+            }
             Source::Frozen(at) => {
                 // The sender is ours, so the channel cannot be closed while we wait.
                 let _ = at.subscribe().wait_for(|now| *now >= due).await;
@@ -98,6 +123,22 @@ mod tests {
         assert!(!sleeper.is_finished());
         clock.advance(SignedDuration::from_mins(1));
         assert_eq!(sleeper.await.unwrap(), due);
+    }
+
+    #[tokio::test]
+    async fn a_movable_clock_runs_and_wakes_a_sleeper_when_it_is_put_forward() {
+        let clock = Clock::movable();
+        let before = clock.now();
+        let due = before + SignedDuration::from_hours(1);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep_until(due).await }
+        });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        assert!(clock.now() > before && !sleeper.is_finished());
+        clock.advance(SignedDuration::from_mins(61));
+        sleeper.await.unwrap();
+        assert!(clock.now() > due);
     }
 
     #[tokio::test]

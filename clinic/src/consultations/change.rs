@@ -14,6 +14,7 @@ use super::step::{Given, save, step};
 use super::view::ConsultationBody;
 use super::{What, list, patients, presence};
 use crate::Clinic;
+use crate::http::authorize::Standing;
 use crate::http::idempotent::{Attempt, attempt};
 use crate::http::problem::ProblemBody;
 use crate::http::{Action, Actor, Caller, Code, IfMatch, Json, Problem};
@@ -173,19 +174,34 @@ pub(super) async fn extend(
     Path(id): Path<String>,
     Json(body): Json<Extend>,
 ) -> Result<Response, Problem> {
-    let minutes = body.minutes.unwrap_or(15);
+    let actor = lengthen(&clinic, &caller, &id, body.minutes).await?;
+    list::answer(&clinic, &actor, &id)
+}
+
+/// Moves the end of the window. Support does it where administrators let it, and the trail says so.
+pub async fn lengthen(
+    clinic: &Clinic,
+    caller: &Caller,
+    id: &str,
+    minutes: Option<u32>,
+) -> Result<Actor, Problem> {
+    let minutes = minutes.unwrap_or(15);
     if !(5..=60).contains(&minutes) {
         return Err(Problem::field("/minutes", "out-of-bounds"));
     }
-    let ((), actor) = change(&clinic, &caller, &id, None, Action::Extend, |tx, access| {
+    let ((), actor) = change(clinic, caller, id, None, Action::Extend, |tx, access| {
         let (actor, consultation) = (access.actor.clone(), &mut access.consultation);
         let more = SignedDuration::from_mins(minutes.into());
         let end = consultation.slot_end.saturating_add(more).unwrap_or(consultation.slot_end);
         let given = Given { slot: Some((consultation.slot_start, end)), ..Given::default() };
-        step(&clinic, tx, &actor, consultation, Trigger::Extend, &given).map(|_| ())
+        if access.role == Standing::Support {
+            let (now, word) = (clinic.clock().now(), crate::audit::Action::SupportWindowExtended);
+            super::note(tx, now, &actor, &consultation.owner, word, &consultation.id)?;
+        }
+        step(clinic, tx, &actor, consultation, Trigger::Extend, &given).map(|_| ())
     })
     .await?;
-    list::answer(&clinic, &actor, &id)
+    Ok(actor)
 }
 
 #[derive(Debug, Default, Deserialize, ToSchema)]

@@ -12,6 +12,7 @@ use super::input::{ContactInput, GuestInput, PatientInput, Recipient, Slot, Slot
 use super::view::{self, ConsultationBody};
 use super::{What, letters, note, patients, portals, step, timers};
 use crate::Clinic;
+use crate::admin::settings;
 use crate::audit::Action as Audited;
 use crate::crypto::{LookupHash, Purpose, Secret, fill_random};
 use crate::http::authorize::Resource;
@@ -23,14 +24,11 @@ use crate::ids::{AccountId, ConsultationId, FacilityId, InvitationId, Participan
 use crate::model::identifier::{ActFamily, profession_of};
 use crate::model::people::email_key;
 use crate::model::{
-    Account, AccountStatus, Consultation, Contact, ExternalRef, Facility, INTEREST_TELECONSULTATION,
-    IdentityCheck, Invitation, InvitationChannel, InvitationStatus, Kind, Participant, ParticipantRole,
-    ParticipantState, Patient, Professional, RecipientKind, Status,
+    Account, AccountStatus, Consultation, Contact, ExternalRef, Facility, IMMEDIATE_MINUTES,
+    INTEREST_TELECONSULTATION, IdentityCheck, Invitation, InvitationChannel, InvitationStatus, Kind,
+    Participant, ParticipantRole, ParticipantState, Patient, Professional, RecipientKind, Status,
 };
 use crate::store::{IndexKey, Query, Sealing, StoreError, Tx, Versioned};
-
-/// The window of an immediate consultation, in minutes.
-const IMMEDIATE_MINUTES: u32 = 60;
 
 /// A consultation to be made.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -46,7 +44,7 @@ pub struct NewConsultation {
     /// `immediate`: language of the message, `fr` or `en`.
     #[serde(default)]
     pub locale: Option<String>,
-    /// `immediate`: how long the link is good, 15 to 240; 60 unless given.
+    /// `immediate`: how long the link is good, 15 to 240; as the administrators set it unless given.
     #[serde(default)]
     pub window_minutes: Option<u32>,
     /// `dossier`: a new patient file,
@@ -261,8 +259,12 @@ fn immediate(
     }
     let phone = body.phone.as_deref().ok_or(Problem::field("/phone", "required"))?;
     let mobile = number(phone, "/phone")?;
-    let minutes = body.window_minutes.unwrap_or(IMMEDIATE_MINUTES);
-    if !(15..=240).contains(&minutes) {
+    let minutes = match body.window_minutes {
+        Some(minutes) => minutes,
+        None => settings(tx)?.immediate_minutes,
+    };
+    let (_, least, most) = IMMEDIATE_MINUTES;
+    if !(least..=most).contains(&minutes) {
         return Err(Problem::field("/window_minutes", "out-of-bounds"));
     }
     let end = now.saturating_add(SignedDuration::from_mins(minutes.into())).unwrap_or(now);

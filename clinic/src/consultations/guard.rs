@@ -5,12 +5,13 @@
 
 use jiff::Timestamp;
 
+use crate::admin::settings;
 use crate::http::authorize::{Resource, Seat, Standing, standings};
 use crate::http::{Action, Actor, Code, Problem, authorize};
 use crate::ids::ConsultationId;
 use crate::model::capability::{self, Facts};
 use crate::model::identifier::profession_of;
-use crate::model::retention::{Kept, default_of};
+use crate::model::retention::Kept;
 use crate::model::{
     CapabilitySet, Consultation, Participant, ParticipantRole, PaymentAccount, PaymentAccountStatus,
     Professional, Visibility,
@@ -164,18 +165,20 @@ pub fn facts(read: &impl Read, now: Timestamp, consultation: &Consultation) -> R
     let owner = read.one::<Professional>(consultation.owner.as_str())?;
     let key = consultation.owner.as_str();
     let payment = read.all::<PaymentAccount>("professional", key)?;
+    let settings = settings(read)?;
     Ok(Facts {
         kind: consultation.kind,
         status: consultation.status,
         now,
         ended_at: consultation.ended_at,
-        post_access: default_of(Kept::PostAccess),
+        post_access: settings.keeps(Kept::PostAccess),
         prescriber: owner
             .as_ref()
             .and_then(|owner| profession_of(&owner.profession_code))
             .is_some_and(|profession| profession.prescriber),
         signature_set: owner.is_some_and(|owner| owner.value.visible_signature.is_some()),
         payment_enabled: payment.iter().any(|account| account.status == PaymentAccountStatus::Enabled),
+        support_may_extend: settings.support_may_extend,
     })
 }
 

@@ -22,7 +22,6 @@ use crate::http::session::{self, Cookie};
 use crate::http::{Action, Code, Guest, Json, Problem};
 use crate::ids::{CheckId, ParticipantId};
 use crate::model::people::{BirthDate, comparable};
-use crate::model::retention::{Kept, default_of};
 use crate::model::{
     Capability, Consultation, Contact, Decision, DeviceCheck, GivenBy, IdentityCheck, IncidentKind,
     Invitation, Kind, Participant, ParticipantRole, ParticipantState, Patient, Professional, Status, Verdict,
@@ -94,6 +93,7 @@ pub struct GuestBody {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PresentBody {
+    participant_id: ParticipantId,
     role: ParticipantRole,
     name: String,
 }
@@ -158,7 +158,9 @@ pub fn body(
     let today = super::input::today(now);
     let minor = patient_of(read, consultation)?.is_some_and(|patient| patient.birth_date.is_minor(today));
     let asked = question != IdentityCheck::None && seat.identity_passed_at.is_none();
-    let link = invitation.as_ref().map(|invitation| links::state(now, consultation, invitation));
+    let facts = super::guard::facts(read, now, consultation)?;
+    let link =
+        invitation.as_ref().map(|invitation| links::state(now, consultation, invitation, facts.post_access));
     let next = match (seat.state, link) {
         (ParticipantState::Removed, _) => NextStep::Removed,
         (_, Some(LinkState::Documents)) => NextStep::Documents,
@@ -172,7 +174,6 @@ pub fn body(
         _ if agreed.is_none() => NextStep::Consent,
         _ => NextStep::Wait,
     };
-    let facts = super::guard::facts(read, now, consultation)?;
     let contact = match seat.role {
         ParticipantRole::Patient => read.unpurged::<Contact>(consultation.id.as_str())?,
         _ => None,
@@ -183,7 +184,8 @@ pub fn body(
     if seat.is_admitted() {
         for one in read.participants(&consultation.id)? {
             if one.id != seat.id && one.is_connected() {
-                present.push(PresentBody { role: one.role, name: one.value.display_name });
+                let Participant { id, role, display_name, .. } = one.value;
+                present.push(PresentBody { participant_id: id, role, name: display_name });
             }
         }
     }
@@ -197,12 +199,15 @@ pub fn body(
         kind: consultation.kind,
         capabilities: crate::model::capabilities(&facts).iter().collect(),
         professional: owner.as_ref().map(|owner| display_name(owner)).unwrap_or_default(),
-        practice_phone: owner.and_then(|owner| owner.value.practice.phone),
+        practice_phone: match owner.and_then(|owner| owner.value.practice.phone) {
+            Some(phone) => Some(phone),
+            None => crate::admin::settings(read)?.value.contact.phone,
+        },
         starts_at: consultation.slot_start,
         closes_at: consultation.closes_at(),
         zone: consultation.time_zone.clone(),
         documents_until: (next == NextStep::Documents)
-            .then(|| letters::readable_until(consultation, default_of(Kept::PostAccess))),
+            .then(|| letters::readable_until(consultation, facts.post_access)),
         identity_check: question,
         identity_locked_until: locked,
         consent: agreed,

@@ -5,7 +5,7 @@
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,13 +14,14 @@ use super::guest::{self, GuestBody};
 use super::letters::{display_name, readable_until};
 use super::{What, note, portals, room};
 use crate::Clinic;
+use crate::admin::settings;
 use crate::audit::{Action as Audited, Event, Outcome};
 use crate::crypto::Purpose;
 use crate::http::problem::ProblemBody;
 use crate::http::session::{self, Cookie};
 use crate::http::{Actor, Code, Guest, Json, Peer, Problem};
 use crate::limits::Rate;
-use crate::model::retention::{Kept, default_of};
+use crate::model::retention::Kept;
 use crate::model::{
     Consultation, DeviceClass, Invitation, InvitationStatus, Kind, LoginMethod, Participant, ParticipantRole,
     ParticipantState, Professional, Session, Status, Subject,
@@ -46,8 +47,13 @@ pub enum LinkState {
     Revoked,
 }
 
-/// The state of a link by the clock.
-pub fn state(now: Timestamp, consultation: &Consultation, invitation: &Invitation) -> LinkState {
+/// The state of a link by the clock. `post_access`: how long documents may be read after the end.
+pub fn state(
+    now: Timestamp,
+    consultation: &Consultation,
+    invitation: &Invitation,
+    post_access: SignedDuration,
+) -> LinkState {
     let c = consultation;
     match c.status {
         // Revoked with the appointment: that is what is told.
@@ -55,7 +61,7 @@ pub fn state(now: Timestamp, consultation: &Consultation, invitation: &Invitatio
         Status::NoShow | Status::Expired | Status::Purged => return LinkState::Over,
         _ if invitation.revoked_at.is_some() => return LinkState::Revoked,
         Status::Ended | Status::Validated => {
-            let readable = c.kind == Kind::Dossier && now <= readable_until(c, default_of(Kept::PostAccess));
+            let readable = c.kind == Kind::Dossier && now <= readable_until(c, post_access);
             return if readable { LinkState::Documents } else { LinkState::Over };
         }
         Status::Scheduled | Status::Open | Status::InProgress | Status::Interrupted => {}
@@ -109,6 +115,9 @@ pub struct LinkBody {
     /// Whom to call when it does not work.
     #[serde(skip_serializing_if = "Option::is_none")]
     practice_phone: Option<String>,
+    /// When somebody answers, as the organisation writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact_hours: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     starts_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -178,13 +187,15 @@ pub(super) async fn look(
         Some(id) => clinic.store().get::<crate::model::Facility>(id)?,
         None => None,
     };
+    let settings = settings(clinic.store())?.value;
     let c = consultation.value;
     Ok(axum::Json(LinkBody {
-        state: state(now, &c, &invitation),
+        state: state(now, &c, &invitation, settings.keeps(Kept::PostAccess)),
         now,
         professional: owner.as_ref().map(|owner| display_name(owner)).unwrap_or_default(),
         organisation: clinic.config().organisation.clone(),
-        practice_phone: owner.and_then(|owner| owner.value.practice.phone),
+        practice_phone: owner.and_then(|owner| owner.value.practice.phone).or(settings.contact.phone),
+        contact_hours: settings.contact.hours,
         starts_at: c.slot_start,
         ends_at: c.slot_end,
         opens_at: c.opens_at(),
@@ -249,7 +260,8 @@ pub(super) async fn enter(
             let unknown = || Problem::new(Code::LinkUnknown);
             let mut consultation = tx.unpurged::<Consultation>(found.id.as_str())?.ok_or_else(unknown)?;
             let mut invitation = tx.get::<Invitation>(&invitation.id)?.ok_or_else(unknown)?;
-            let state = state(now, &consultation, &invitation);
+            let post_access = settings(tx)?.keeps(Kept::PostAccess);
+            let state = state(now, &consultation, &invitation, post_access);
             if let Some(problem) = refusal(state, &consultation) {
                 return Err(problem);
             }

@@ -10,12 +10,14 @@
 //! | `room`, `stream` | waiting room and live hints, for professionals |
 //! | `links`, `guest`, `consent` | the way of a guest, `/p/v1` |
 //! | `portals` | what webhooks tell of it |
+//! | `support`, `feedback` | what support sees of it, what guests say of it |
 //! | `incidents`, `purge` | for the report; the end of what is kept |
 
 mod change;
 pub mod consent;
 mod create;
 mod facilities;
+mod feedback;
 pub mod guard;
 pub mod guest;
 pub mod incidents;
@@ -34,23 +36,28 @@ mod room;
 mod rooms;
 pub mod step;
 mod stream;
+mod support;
 pub mod timers;
 mod view;
 
 use axum::Router;
 use axum::routing::{get, patch, post, put};
+use jiff::{SignedDuration, Timestamp};
 use utoipa::OpenApi;
 
+pub use change::lengthen;
 pub use guard::{Access, Read, consultation_for};
 pub use letters::{display_name, payment_requested};
 pub use live::{Live, What};
 pub use note::{event, note};
 pub use step::{Given, save, step};
+pub use support::{SupportView, for_support, resend_for_support};
+pub use view::InvitationBody;
 
 use crate::Clinic;
 use crate::ids::InvitationId;
 use crate::model::{Consultation, Invitation};
-use crate::store::StoreError;
+use crate::store::{IndexKey, Query, StoreError, Tx};
 
 pub(crate) fn router() -> Router<Clinic> {
     Router::new()
@@ -91,6 +98,8 @@ pub(crate) fn router() -> Router<Clinic> {
             get(facilities::get).put(facilities::change).delete(facilities::remove),
         )
         .route("/api/v1/control-events", post(stream::control_event))
+        .route("/api/v1/consultations/{id}/feedback", get(feedback::list))
+        .route("/p/v1/feedback", post(feedback::give))
         .route("/p/v1/links/look", post(links::look))
         .route("/p/v1/links/session", post(links::enter))
         .route("/p/v1/session", get(links::again))
@@ -147,6 +156,8 @@ pub(crate) fn router() -> Router<Clinic> {
         facilities::get,
         facilities::change,
         facilities::remove,
+        feedback::list,
+        feedback::give,
         links::look,
         links::enter,
         links::again,
@@ -169,6 +180,17 @@ pub(crate) fn router() -> Router<Clinic> {
     )
 )]
 pub(crate) struct Api;
+
+/// Deletes what was left of consultations that were purged long ago. For a timer.
+pub(crate) fn sweep(tx: &mut Tx<'_>, now: Timestamp, life: SignedDuration) -> Result<usize, StoreError> {
+    let oldest = IndexKey::new().time(now.saturating_sub(life).unwrap_or(Timestamp::MIN));
+    let purged = IndexKey::new().text(crate::model::Status::Purged.as_str());
+    let old = tx.list::<Consultation>(&Query::new("status", purged).until(oldest).limit(500))?.items;
+    for tombstone in &old {
+        tx.delete::<Consultation>(&tombstone.id)?;
+    }
+    Ok(old.len())
+}
 
 /// Timers, and the lights of invitations by what the outbox says.
 pub(crate) async fn install(clinic: &Clinic) -> Result<(), StoreError> {

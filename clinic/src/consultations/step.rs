@@ -7,12 +7,13 @@ use super::guard::Read;
 use super::note::event;
 use super::{incidents, letters, portals, purge, timers};
 use crate::Clinic;
+use crate::admin::settings;
 use crate::audit::Action as Audited;
 use crate::clock::{Job, Schedule};
 use crate::crypto::Secret;
 use crate::http::{Actor, Code, Problem};
 use crate::model::machine::{self, Moment, Next, Refused};
-use crate::model::retention::{Kept, default_of};
+use crate::model::retention::Kept;
 use crate::model::{
     Consultation, Effect, EndReason, Participant, ParticipantRole, Status, Trigger, transition,
 };
@@ -184,7 +185,7 @@ fn apply(
         Effect::BeginIncident => incidents::begin_absence(tx, consultation, moment)?,
         Effect::EndIncident => incidents::end_absence(tx, now, consultation)?,
         Effect::StartRetention => {
-            let until = now.saturating_add(default_of(Kept::Dossier)).unwrap_or(Timestamp::MAX);
+            let until = now.saturating_add(settings(tx)?.keeps(Kept::Dossier)).unwrap_or(Timestamp::MAX);
             consultation.retention_until = Some(until);
         }
         Effect::DestroyKey => purge::destroy(tx, consultation)?,

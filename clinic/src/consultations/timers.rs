@@ -10,11 +10,12 @@ use super::guard::Read;
 use super::step::{Given, save, step};
 use super::{What, letters, presence, purge, rooms};
 use crate::Clinic;
+use crate::admin::settings;
 use crate::clock::{Handler, Job, JobError, Schedule};
 use crate::http::{Actor, Code, Problem};
 use crate::model::machine::{GRACE, INTERRUPTED_MAX};
-use crate::model::retention::{Kept, WARNINGS, default_of};
-use crate::model::{Consultation, EndReason, Kind, Status, Trigger};
+use crate::model::retention::{Kept, WARNINGS};
+use crate::model::{Consultation, EndReason, Kind, Settings, Status, Trigger};
 use crate::store::{IndexKey, Query, StoreError, Tx};
 
 pub const OPEN: &str = "consultation.open";
@@ -47,7 +48,11 @@ fn after(time: Timestamp, wait: SignedDuration) -> Timestamp {
 }
 
 /// The timers of a consultation as it stands.
-pub fn wanted(now: Timestamp, consultation: &Consultation) -> Vec<(&'static str, Timestamp)> {
+pub fn wanted(
+    now: Timestamp,
+    consultation: &Consultation,
+    settings: &Settings,
+) -> Vec<(&'static str, Timestamp)> {
     let c = consultation;
     // "After the window", not at its last instant.
     let closed = after(c.closes_at(), TICK);
@@ -82,7 +87,7 @@ pub fn wanted(now: Timestamp, consultation: &Consultation) -> Vec<(&'static str,
                 }
             }
             if c.kind == Kind::Immediate {
-                timers.push((FORGET_PHONE, after(c.status_since, default_of(Kept::ImmediatePhone))));
+                timers.push((FORGET_PHONE, after(c.status_since, settings.keeps(Kept::ImmediatePhone))));
             }
         }
         Status::Purged => {}
@@ -92,7 +97,7 @@ pub fn wanted(now: Timestamp, consultation: &Consultation) -> Vec<(&'static str,
 
 /// Sets the timers by the state, and takes back those that it does not want.
 pub fn set(tx: &mut Tx<'_>, now: Timestamp, consultation: &Consultation) -> Result<(), StoreError> {
-    let wanted = wanted(now, consultation);
+    let wanted = wanted(now, consultation, &settings(tx)?.value);
     for kind in BY_STATE {
         match wanted.iter().find(|(wanted, _)| *wanted == kind) {
             Some((_, due)) => tx.schedule(&Job::new(kind, &consultation.id, *due))?,
@@ -107,13 +112,14 @@ pub fn set(tx: &mut Tx<'_>, now: Timestamp, consultation: &Consultation) -> Resu
 /// At the start of the server: sets timers that are missing, looks after every room, and notes what the restart cut.
 pub async fn rebuild(clinic: &Clinic) -> Result<(), StoreError> {
     let now = clinic.clock().now();
+    let settings = settings(clinic.store())?;
     for status in Status::ALL.into_iter().filter(|status| *status != Status::Purged) {
         let mut query = Query::new("status", IndexKey::new().text(status.as_str())).limit(200);
         loop {
             let page = clinic.store().list::<Consultation>(&query)?;
             clinic.store().write_unflushed(|tx| {
                 for consultation in &page.items {
-                    for (kind, due) in wanted(now, consultation) {
+                    for (kind, due) in wanted(now, consultation, &settings) {
                         if tx.get::<Job>(format!("{kind}/{}", consultation.id))?.is_none() {
                             tx.schedule(&Job::new(kind, &consultation.id, due))?;
                         }

@@ -15,6 +15,8 @@ pub enum Purpose {
     LinkSecret,
     /// The secret of a session cookie.
     Session,
+    /// The cookie of a browser that an account was used in.
+    Device,
     /// What carries a login to the authority and back.
     LoginState,
     /// A secret mailed once: confirmation, reset.
@@ -37,6 +39,7 @@ impl Purpose {
             Purpose::Phone => "phone",
             Purpose::LinkSecret => "link",
             Purpose::Session => "session",
+            Purpose::Device => "device",
             Purpose::LoginState => "login",
             Purpose::MailedSecret => "mailed",
             Purpose::RecoveryCode => "recovery",

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::admin::settings;
 use crate::clock::{Handler, Job, JobError, Schedule};
 use crate::crypto::DataKeyId;
 use crate::ids::{BlobId, DocumentId};
-use crate::model::retention::{Kept, default_of};
+use crate::model::retention::Kept;
 use crate::model::{Document, DocumentState, Upload};
 use crate::store::{Store, StoreError, Tx};
 use crate::{Clinic, consultations::Read};
@@ -26,7 +27,7 @@ pub(crate) fn install(clinic: &Clinic) {
 
 /// From now, a document that is not accepted has the time of refused files left.
 pub fn plan(tx: &mut Tx<'_>, document: &DocumentId, now: Timestamp) -> Result<(), StoreError> {
-    let due = now.saturating_add(default_of(Kept::RefusedFiles)).unwrap_or(Timestamp::MAX);
+    let due = now.saturating_add(settings(tx)?.keeps(Kept::RefusedFiles)).unwrap_or(Timestamp::MAX);
     tx.schedule(&Job::new(KIND, document, due))
 }
 

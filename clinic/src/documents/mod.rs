@@ -5,7 +5,7 @@
 //! can anybody else see it. `upload` receives, `check` judges, `read` and `share` show, `signature` signs, `expire` erases.
 
 mod check;
-mod clamd;
+pub(crate) mod clamd;
 mod expire;
 mod input;
 pub(crate) mod pdf;

@@ -17,6 +17,7 @@ use super::expire::{delete_blobs, plan};
 use super::input::{DocumentBody, Who, body, find_own, sender, sending};
 use super::sniff::clean_name;
 use crate::Clinic;
+use crate::admin::Adapter;
 use crate::audit::{Action as Audited, Outcome};
 use crate::consultations::{Access, Read, What, note};
 use crate::http::authorize::Standing;
@@ -274,6 +275,7 @@ async fn finish(clinic: &Clinic, who: &Who, id: &str) -> Result<Response, Proble
         bytes.extend_from_slice(&piece);
     }
     let judged = check(&clinic.config().documents, bytes, &upload.sha256, from(&access)).await;
+    note_scan(clinic, &judged);
     let answer = match judged {
         // Nobody could judge it: what was received stays, and completing it again is all it takes.
         Err(problem) if matches!(problem.code, Code::Unavailable | Code::ProviderUnavailable) => Err(problem),
@@ -286,6 +288,23 @@ async fn finish(clinic: &Clinic, who: &Who, id: &str) -> Result<Response, Proble
     clinic.live().tell(&access.consultation, What::Documents);
     clinic.scheduler().wake();
     answer
+}
+
+/// How the scanner did, where there is one. What was refused before it was asked tells nothing.
+fn note_scan(clinic: &Clinic, judged: &Result<Accepted, Problem>) {
+    if clinic.config().documents.clamd.is_none() {
+        return;
+    }
+    let scanned = match judged {
+        Ok(accepted) => !accepted.warnings.iter().any(|word| word == "not-scanned"),
+        Err(problem) if problem.code == Code::FileInfected => true,
+        Err(problem) if problem.code == Code::ProviderUnavailable => false,
+        Err(_) => return,
+    };
+    match scanned {
+        true => clinic.health().worked(Adapter::Clamd),
+        false => clinic.health().failed(Adapter::Clamd, "no-verdict"),
+    }
 }
 
 /// Notes the refusal; the bytes go by the timer.

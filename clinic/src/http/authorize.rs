@@ -112,10 +112,12 @@ pub enum Action {
     /// Without consultations: logins, settings.
     ReadAuditMetadata,
     PurgeNow,
+    /// What somebody sent to support about their device.
+    ReadBundle,
 }
 
 impl Action {
-    pub const ALL: [Action; 33] = [
+    pub const ALL: [Action; 34] = [
         Action::Create,
         Action::SeeConsultation,
         Action::SeeIdentity,
@@ -149,6 +151,7 @@ impl Action {
         Action::ReadAudit,
         Action::ReadAuditMetadata,
         Action::PurgeNow,
+        Action::ReadBundle,
     ];
 
     /// What the consultation itself must be able to do.
@@ -233,14 +236,16 @@ enum Rule {
     Reauth,
     /// Once it has ended.
     AfterEnd,
+    /// If the administrators let support do it.
+    BySetting,
     Scoped(Scope),
 }
 
 /// The matrix: a row for each action, a column for each [`Standing`] in order.
 fn rule(action: Action, standing: Standing) -> Rule {
     use Rule::{
-        AdmittedOrAfter as After, AfterEnd, Delegated, InCall, No, OwnDocument as Own, Reauth, Scoped,
-        Visible, Yes,
+        AdmittedOrAfter as After, AfterEnd, BySetting, Delegated, InCall, No, OwnDocument as Own, Reauth,
+        Scoped, Visible, Yes,
     };
     use Scope as S;
     let row: [Rule; 9] = match action {
@@ -256,7 +261,8 @@ fn rule(action: Action, standing: Standing) -> Rule {
         Action::ResendInvitation => [Yes, No, No, Yes, No, No, No, Yes, Scoped(S::ConsultationsWrite)],
         Action::RevealLink => [Yes, No, No, Yes, No, No, No, No, Scoped(S::LinksRead)],
         Action::InviteMore => [Yes, No, No, Yes, No, No, No, No, Scoped(S::ConsultationsWrite)],
-        Action::Extend | Action::End => [Yes, No, No, No, No, No, No, No, No],
+        Action::Extend => [Yes, No, No, No, No, No, No, BySetting, No],
+        Action::End => [Yes, No, No, No, No, No, No, No, No],
         Action::Upgrade => [Yes, No, No, No, No, No, No, No, No],
         Action::Admit => [Yes, Delegated, No, No, No, No, No, No, No],
         Action::PublishMedia => [Yes, InCall, InCall, No, InCall, InCall, No, No, No],
@@ -279,6 +285,7 @@ fn rule(action: Action, standing: Standing) -> Rule {
         Action::ReadAudit => [Yes, No, No, No, No, No, No, No, Scoped(S::AuditRead)],
         Action::ReadAuditMetadata => [No, No, No, No, No, No, Yes, No, No],
         Action::PurgeNow => [Yes, No, No, No, No, No, No, No, No],
+        Action::ReadBundle => [No, No, No, No, No, No, No, Yes, No],
     };
     let column = match standing {
         Standing::Owner => 0,
@@ -389,6 +396,9 @@ fn judge(
     // Without the right at all, the state of things is not told.
     match rule {
         Rule::No => return Err(Denied::Forbidden),
+        Rule::BySetting if !state.as_ref().is_some_and(|facts| facts.support_may_extend) => {
+            return Err(Denied::Forbidden);
+        }
         Rule::Scoped(scope) => match actor {
             Actor::Client { scopes, .. } if scopes.contains(&scope) => {}
             _ => return Err(Denied::Scope(scope)),
@@ -399,7 +409,7 @@ fn judge(
         possible(action, facts)?;
     }
     match rule {
-        Rule::Yes | Rule::Scoped(_) => Ok(()),
+        Rule::Yes | Rule::Scoped(_) | Rule::BySetting => Ok(()),
         Rule::No => Err(Denied::Forbidden),
         Rule::InCall => allow(admitted && live),
         Rule::Delegated => allow(admitted && live && seat.is_some_and(|seat| seat.may_admit)),

@@ -118,6 +118,8 @@ codes! {
         "Ce n’est plus possible à ce stade." "Not possible at this stage."
     Conflict 409 "conflict"
         "Cela existe déjà." "This exists already."
+    LastAdministrator 409 "last-administrator"
+        "C’est le dernier administrateur." "This is the last administrator."
     DocumentAlreadySigned 409 "document-already-signed"
         "Ce PDF porte déjà une signature : il n’est pas modifié. Vous pouvez l’envoyer tel quel."
         "This PDF is signed already and is not changed. You can send it as it is."

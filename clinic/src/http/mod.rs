@@ -32,14 +32,15 @@ pub use problem::{Code, CorrelationId, Language, Problem};
 pub use session::{Caller, Guest, HalfSignedIn, SignedIn};
 
 use crate::Clinic;
-use crate::model::retention::{RULES, Rule};
-use crate::{accounts, clients, consultations, hooks, messages};
+use crate::{accounts, admin, clients, consultations, hooks, messages, support};
 
 /// Everything below `/api/v1` and `/p/v1`.
 pub(crate) fn router(clinic: Clinic) -> Router {
     Router::new()
         .merge(own())
         .merge(accounts::router())
+        .merge(admin::router())
+        .merge(support::router())
         .merge(clients::router())
         .merge(hooks::router())
         .merge(consultations::router())
@@ -60,10 +61,7 @@ pub(crate) fn router(clinic: Clinic) -> Router {
 }
 
 fn own() -> Router<Clinic> {
-    Router::new()
-        .route("/api/v1/openapi.json", get(description))
-        .route("/api/v1/status", get(status))
-        .route("/api/v1/retention", get(retention))
+    Router::new().route("/api/v1/openapi.json", get(description)).route("/api/v1/status", get(status))
 }
 
 async fn nothing() -> Problem {
@@ -101,16 +99,8 @@ async fn status(State(clinic): State<Clinic>) -> axum::Json<StatusBody> {
     })
 }
 
-/// How long what is kept, for the privacy notice.
-#[utoipa::path(get, path = "/api/v1/retention", tag = "server", responses(
-    (status = 200, description = "The times, in hours, with the bounds of what may be set", body = Vec<Rule>),
-))]
-async fn retention() -> axum::Json<Vec<Rule>> {
-    axum::Json(RULES.to_vec())
-}
-
 #[derive(OpenApi)]
-#[openapi(paths(status, retention), components(schemas(problem::ProblemBody)), tags((name = "server")))]
+#[openapi(paths(status), components(schemas(problem::ProblemBody)), tags((name = "server")))]
 struct Api;
 
 #[cfg(test)]

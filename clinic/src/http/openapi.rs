@@ -48,6 +48,8 @@ pub fn openapi() -> String {
     let mut all = Root::openapi();
     let parts = [
         super::Api::openapi(),
+        crate::admin::Api::openapi(),
+        crate::support::Api::openapi(),
         crate::clients::Api::openapi(),
         crate::consultations::Api::openapi(),
         crate::documents::Api::openapi(),

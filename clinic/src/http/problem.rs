@@ -102,6 +102,14 @@ impl Problem {
         self.more.errors.push(field);
     }
 
+    /// As `push_field`, for a number beside its bounds, which are told.
+    pub fn push_bounds(&mut self, pointer: &str, least: u32, most: u32) {
+        self.push_field(pointer, "out-of-bounds");
+        if let Some(field) = self.more.errors.last_mut() {
+            field.message = Some(format!("{least}..{most}"));
+        }
+    }
+
     /// The fields named so far.
     pub fn fields(&self) -> &[FieldError] {
         &self.more.errors

@@ -103,6 +103,7 @@ pub fn begin(
         expires_at: now.saturating_add(life).unwrap_or(Timestamp::MAX),
         authenticated_at: now,
         epoch,
+        client: crate::model::SessionClient::default(),
     };
     tx.insert(&session)?;
     Ok((session, secret))

@@ -54,6 +54,8 @@ pub enum Kind {
     },
     PasswordChanged,
     SecondFactorSet,
+    /// An administrator took the second factor away.
+    SecondFactorReset,
     RecoveryCodeUsed,
     /// A login from a browser that was not seen before.
     LoginAlert {
@@ -134,6 +136,8 @@ pub enum Kind {
     WebhookDisabled {
         link: String,
     },
+    /// To the administrator who tries out mail or short messages.
+    TestMessage,
 }
 
 /// Which mails carry a calendar entry, and what it says (RFC 5546).
@@ -175,6 +179,7 @@ impl Kind {
                     | Kind::AccessCode { .. }
                     | Kind::DocumentsAvailable { .. }
                     | Kind::PaymentRequested { .. }
+                    | Kind::TestMessage
             ),
             Channel::Webhook => false,
         }

@@ -25,6 +25,7 @@ pub use mail::{MailConfigError, Smtp};
 pub use sms::ShortMessages;
 
 use crate::Clinic;
+use crate::admin::{Adapter, Noted};
 
 pub(crate) use receipts::{Api, router};
 
@@ -32,12 +33,15 @@ pub(crate) use receipts::{Api, router};
 pub(crate) fn install(clinic: &Clinic) -> Result<(), MailConfigError> {
     let config = clinic.config();
     clinic.outbox().watch(Arc::new(lights::Lights::new(clinic.clock().clone())));
+    let health = clinic.health().clone();
     if let Some(mail) = &config.mail {
-        clinic.outbox().send_by(Channel::Email, Arc::new(Smtp::new(mail, &config.organisation)?));
+        let inner = Smtp::new(mail, &config.organisation)?;
+        let sender = Noted { inner, adapter: Adapter::Mail, health: health.clone() };
+        clinic.outbox().send_by(Channel::Email, Arc::new(sender));
     }
     if let Some(sms) = &config.sms {
-        let sender = ShortMessages::new(sms, &config.public_url, clinic.clock().clone());
-        clinic.outbox().send_by(Channel::Sms, Arc::new(sender));
+        let inner = ShortMessages::new(sms, &config.public_url, clinic.clock().clone());
+        clinic.outbox().send_by(Channel::Sms, Arc::new(Noted { inner, adapter: Adapter::Sms, health }));
     }
     Ok(())
 }

@@ -75,6 +75,8 @@ pub struct Facts {
     /// The owner has a visible signature.
     pub signature_set: bool,
     pub payment_enabled: bool,
+    /// Administrators let support lengthen appointments.
+    pub support_may_extend: bool,
 }
 
 /// A set of capabilities, in the order of [`Capability::ALL`].
@@ -197,6 +199,7 @@ mod tests {
             prescriber: true,
             signature_set: true,
             payment_enabled: true,
+            support_may_extend: false,
         }
     }
 

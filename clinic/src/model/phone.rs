@@ -115,6 +115,18 @@ pub fn display(e164: &str) -> String {
     }
 }
 
+/// A line that people call, as it was typed: a landline, a mobile, a short number.
+pub fn line(text: &str) -> Option<String> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let digits = text.chars().filter(char::is_ascii_digit).count();
+    let plus = text.chars().skip(1).all(|c| c != '+');
+    let good = (3..=15).contains(&digits)
+        && text.chars().count() <= 30
+        && plus
+        && text.chars().all(|c| c.is_ascii_digit() || " +.-()".contains(c));
+    good.then_some(text)
+}
+
 /// For support: only the last two digits.
 pub fn masked(e164: &str) -> String {
     let shown: String = e164.chars().skip(e164.chars().count().saturating_sub(2)).collect();

@@ -1,11 +1,11 @@
 //! How long things are kept: defaults with bounds, all of them settings, shown in the privacy notice.
 
 use jiff::SignedDuration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// What has a time of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kept {
     /// Telephone number and delivery ids of an immediate consultation, after its end.
@@ -62,10 +62,18 @@ pub const RULES: [Rule; 13] = [
     days(Kept::Backups, 35, 1, 35),
 ];
 
-/// The default time of one row.
-pub fn default_of(kept: Kept) -> SignedDuration {
-    let hours = RULES.iter().find(|rule| rule.kept == kept).map_or(0, |rule| rule.default_h);
-    SignedDuration::from_hours(hours.into())
+/// The row of one kind.
+pub fn rule(kept: Kept) -> Rule {
+    let fallback = Rule { kept, default_h: 0, min_h: 0, max_h: 0 };
+    RULES.into_iter().find(|rule| rule.kept == kept).unwrap_or(fallback)
+}
+
+impl Kept {
+    /// Has a time of its own that can be set. The others go with something else: a number's hash with the day's quota,
+    /// device checks with their consultation; payments stay for the accounts, and nothing closes an account.
+    pub fn is_settable(self) -> bool {
+        !matches!(self, Kept::PhoneHash | Kept::DeviceChecks | Kept::ClosedAccount | Kept::Payments)
+    }
 }
 
 /// The owner is warned this long before a file is purged that was never exported.
@@ -81,13 +89,12 @@ mod tests {
         for rule in RULES {
             assert!(rule.min_h <= rule.default_h && rule.default_h <= rule.max_h, "{rule:?}");
         }
-        assert_eq!(default_of(Kept::Dossier), SignedDuration::from_hours(30 * 24));
-        assert_eq!(default_of(Kept::ImmediatePhone), SignedDuration::from_hours(24));
+        assert_eq!(rule(Kept::Dossier).default_h, 30 * 24);
+        assert_eq!(rule(Kept::ImmediatePhone).default_h, 24);
     }
 
     #[test]
     fn a_purge_is_real_everywhere_within_65_days() {
-        let whole = default_of(Kept::Dossier) + default_of(Kept::Backups);
-        assert_eq!(whole, SignedDuration::from_hours(65 * 24));
+        assert_eq!(rule(Kept::Dossier).default_h + rule(Kept::Backups).default_h, 65 * 24);
     }
 }

@@ -350,6 +350,16 @@ impl Outbox {
         self.inner.scheduler.wake();
     }
 
+    /// One try of a message that is kept nowhere: for trying a sender out. `None` when the channel has none.
+    pub async fn try_once(&self, message: &Message) -> Option<Result<Receipt, DeliveryError>> {
+        let sender =
+            self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner).get(&message.channel).cloned();
+        match sender {
+            Some(sender) => Some(sender.deliver(message).await),
+            None => None,
+        }
+    }
+
     /// The messages about something, the newest first.
     pub fn about(&self, about: impl AsRef<str>) -> Result<Vec<Message>, StoreError> {
         let query = Query::new("about", IndexKey::new().text(about.as_ref())).reverse();

@@ -24,6 +24,7 @@ pub use stamp::{Area, Drawing, stamp};
 pub use tsa::{Authorities, Told};
 pub use update::Unfit;
 
+use crate::admin::{Adapter, Health};
 use crate::client::HttpClient;
 use crate::clock::Clock;
 use crate::model::Seal;
@@ -64,6 +65,7 @@ pub struct Sealer {
     key: Arc<SealKey>,
     name: String,
     tsa: Option<(HttpClient, String)>,
+    health: Option<Health>,
     authorities: Arc<Authorities>,
 }
 
@@ -82,7 +84,36 @@ impl Sealer {
             None => Authorities::default(),
         };
         let authorities = Arc::new(authorities);
-        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa, authorities })
+        Ok(Sealer { key: Arc::new(key), name: organisation.to_owned(), tsa, authorities, health: None })
+    }
+
+    /// With where the answers of the time stamp service are noted.
+    pub(crate) fn noting(mut self, health: Health) -> Sealer {
+        self.health = Some(health);
+        self
+    }
+
+    /// Asks the time stamp service about nothing in particular. `None` without one; the error is a stable word.
+    pub(crate) async fn time_stamp_now(&self) -> Option<Result<Timestamp, String>> {
+        let (client, url) = self.tsa.as_ref()?;
+        let nothing: [u8; 32] = rand::random();
+        let answer = self.ask_time(client, url, &nothing).await;
+        Some(answer.map(|stamp| stamp.told.at).map_err(|why| why.to_string()))
+    }
+
+    async fn ask_time(
+        &self,
+        client: &HttpClient,
+        url: &str,
+        signature: &[u8],
+    ) -> Result<tsa::Stamp, tsa::NoStamp> {
+        let answer = tsa::ask(client, url, signature, &self.authorities).await;
+        match (&self.health, &answer) {
+            (Some(health), Ok(_)) => health.worked(Adapter::Timestamp),
+            (Some(health), Err(why)) => health.failed(Adapter::Timestamp, why),
+            (None, _) => {}
+        }
+        answer
     }
 
     /// The certificate that seals, in DER.
@@ -116,7 +147,7 @@ impl Sealer {
         let (prepared, signed) = prepared.await.map_err(|_| SealError::Unfit(Unfit::Unreadable))??;
         let stamp = match &self.tsa {
             None => None,
-            Some((client, url)) => match tsa::ask(client, url, &signed.signature, &self.authorities).await {
+            Some((client, url)) => match self.ask_time(client, url, &signed.signature).await {
                 Ok(stamp) if stamp.token.len() <= STAMP_ROOM => Some(stamp),
                 Ok(_) => {
                     tracing::warn!("sealed without a time stamp: the service's answer is too long");

@@ -103,7 +103,7 @@ test('journey_a_an_administrator_lets_a_registration_in_and_refuses_another', { 
   const world = await startWorld(t, {
     env: { CHEVET_CLINIC__APPROVAL: 'manual', CHEVET_CLINIC__ADMINISTRATORS: JSON.stringify([chief.email]) },
   })
-  const { server, words: { pro } } = world
+  const { server, words: { admin: words, pro } } = world
   const admin = await professional(world, chief)
   const stranger = { ...JEANNE, first: 'Max', name: 'Inconnu', rpps: '10002345678', email: 'max@ailleurs.example' }
   for (const person of [ODILE, stranger]) {
@@ -119,14 +119,14 @@ test('journey_a_an_administrator_lets_a_registration_in_and_refuses_another', { 
   await see(admin, `${ODILE.first} ${ODILE.name}`)
   assert.deepEqual(await violations(admin.page), [])
   const before = await lastNumber(server)
-  await press(admin, pro.approveName(`${ODILE.first} ${ODILE.name}`))
+  await press(admin, words.approveName(`${ODILE.first} ${ODILE.name}`))
   await message(server, 'mails', { to: ODILE.email, says: 'Votre inscription est validée', after: before })
-  await press(admin, pro.refuseName(`${stranger.first} ${stranger.name}`))
-  await fill(admin, pro.refuseReason, 'Numéro inconnu de l’annuaire.')
-  await admin.page.getByRole('dialog').getByRole('button', { name: pro.refuse, exact: true }).click()
+  await press(admin, words.refuseName(`${stranger.first} ${stranger.name}`))
+  await fill(admin, words.refuseReason, 'Numéro inconnu de l’annuaire.')
+  await admin.page.getByRole('dialog').getByRole('button', { name: words.refuse, exact: true }).click()
   const refusal = await message(server, 'mails', { to: stranger.email, says: 'n’a pas été acceptée' })
   assert.match(refusal.text, /Numéro inconnu de l’annuaire/)
-  await see(admin, pro.registrationsEmpty)
+  await see(admin, words.registrationsEmpty)
 
   const nurse = await world.atDesk('/connexion')
   await givePassword(nurse, ODILE)

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createFile, endForAll, enterCall, immediateCall, letIn, lightOn, professional, seeEachOther } from '../lib/clinic.js'
 import { lastNumber, linkSent, message } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
-import { atScreen, toWaitingRoom } from '../lib/patient.js'
+import { atScreen, begin, onward } from '../lib/patient.js'
 import { fill, press, pressInDialog, see, seeHeading } from '../lib/press.js'
 import { PAIRS, startWorld } from '../lib/world.js'
 
@@ -20,9 +20,9 @@ for (const { desk, phone } of pairs) {
     const link = await linkSent(server, 'sms', '/c', { to: '+33612345678' })
 
     const patient = await world.onPhone(link)
-    await patient.page.locator('[data-test=begin]').waitFor()
+    await begin(patient)
     await lightOn(doctor, pro.lightOpened)
-    await toWaitingRoom(patient)
+    await onward(patient)
     await lightOn(doctor, pro.lightWaiting)
     assert.deepEqual(await violations(patient.page), [])
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { appointment, endForAll, enterCall, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
+import { appointment, askBirthDates, endForAll, enterCall, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { calendarOf, lastNumber, linkSent, message, passTime } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
 import { agree, atScreen, begin, checkDevices, tellPlace } from '../lib/patient.js'
@@ -12,6 +12,7 @@ for (const { desk, phone } of PAIRS) {
     const world = await startWorld(t, { desk, phone })
     const { server, words: { pro, guest: texts } } = world
     const doctor = await professional(world)
+    await askBirthDates(doctor)
     const start = await laterThanProposed(doctor, 15)
     await appointment(doctor, { way: 'both', email: 'anne@maison.example', phone: '06 12 34 56 78', start })
     await seeHeading(doctor, pro.consultationWith('Anne Lefèvre'))

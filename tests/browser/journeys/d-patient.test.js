@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { appointment, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
+import { appointment, askBirthDates, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
 import { agree, atScreen, begin, checkDevices, identify, leave, onward, permitted, tellPlace, toWaitingRoom } from '../lib/patient.js'
@@ -13,6 +13,7 @@ const BORN = '02/03/1941'
 /** A doctor who has just asked Anne Lefèvre to come, and the link that she got. */
 async function invited(world, contact = { email: 'anne@maison.example' }) {
   const doctor = await professional(world)
+  await askBirthDates(doctor)
   await appointment(doctor, contact)
   return { doctor, link: await linkSent(world.server, contact.way === 'sms' ? 'sms' : 'mails', '/c') }
 }

@@ -19,7 +19,7 @@ test('journey_e_a_nurse_at_the_bedside_and_an_interpreter_are_in_the_call_and_th
   const doctor = await professional(world)
   await appointment(doctor, { email: 'anne@maison.example', guests: [NURSE, INTERPRETER] })
   const anne = await world.onPhone(await linkSent(server, 'mails', '/c', { to: 'anne@maison.example' }))
-  await toWaitingRoom(anne, { answer: '02/03/1941' })
+  await toWaitingRoom(anne)
   const nurse = await world.onPhone(await linkSent(server, 'mails', '/c', { to: NURSE.to }), { viewport: { width: 1024, height: 768 } })
   await begin(nurse)
   await onward(nurse)

@@ -28,7 +28,7 @@ test('journey_i_the_form_is_kept_while_it_is_written_validated_once_corrected_by
   const doctor = await professional(world)
   await appointment(doctor, { email: 'anne@maison.example' })
   const anne = await world.onPhone(await linkSent(server, 'mails', '/c'))
-  await toWaitingRoom(anne, { answer: '02/03/1941' })
+  await toWaitingRoom(anne)
   await enterCall(doctor)
   await letIn(doctor)
   await seeEachOther([doctor, anne])

@@ -1,6 +1,6 @@
 // The two main journeys without a mouse: an appointment up to its report, and the patient's way into the call.
 import { test } from 'node:test'
-import { professional, seeEachOther } from '../lib/clinic.js'
+import { askBirthDates, professional, seeEachOther } from '../lib/clinic.js'
 import { keyboard } from '../lib/keyboard.js'
 import { linkSent } from '../lib/mail.js'
 import { atScreen } from '../lib/patient.js'
@@ -11,6 +11,8 @@ test('An appointment, the call, the form and the report need no mouse, nor does 
   const world = await startWorld(t)
   const { server, words: { pro, guest: texts } } = world
   const doctor = await professional(world)
+  await askBirthDates(doctor)
+  await doctor.page.goto(`${server.http}/mes-teleconsultations`)
   const keys = keyboard(doctor)
   await keys.press(button(doctor, pro.newAppointment))
   await seeHeading(doctor, pro.appointmentTitle)

@@ -27,7 +27,7 @@ test('A slow telephone on a weak line gets from the link to the waiting room, an
   await anne.page.locator('[data-test=begin]').waitFor()
   told('from the link to the page that can be tapped', started)
   const tapped = performance.now()
-  await begin(anne, { answer: '02/03/1941' })
+  await begin(anne)
   await agree(anne)
   await tellPlace(anne)
   await checkDevices(anne)

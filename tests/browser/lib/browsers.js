@@ -56,12 +56,34 @@ export async function startChromium(t, flags = []) {
   }
 }
 
+/**
+ * For each page Playwright sets the colours that it prefers, by a command that came after the Firefox of today's Debian: the
+ * answer is given here. It is the one thing that Playwright has no option for.
+ */
+function answerForFirefox(browser) {
+  const session = Object.getPrototypeOf(browser._connection.toImpl(browser)._browserSession)
+  const send = session.send
+  session.send = function (method, ...rest) {
+    return method === 'emulation.setMediaFeaturesOverride' ? Promise.resolve({}) : send.call(this, method, ...rest)
+  }
+}
+
+/** Playwright fills fields in Firefox by setting their value, which React takes for its own doing; as typed it is heard. */
+function insertAsTyped() {
+  Object.defineProperty(window, '__pw_bidiInsertText', {
+    get: () => (text) => void document.execCommand('insertText', false, text),
+    set: () => undefined,
+  })
+}
+
 /** Debian's Firefox, by WebDriver BiDi: Playwright's own protocol needs a Firefox of its own. */
 export async function startFirefox(t) {
   const browser = await firefox.launch({ channel: 'moz-firefox', executablePath: FIREFOX, firefoxUserPrefs: FIREFOX_PREFERENCES, timeout: 90_000 })
+  answerForFirefox(browser)
   t.after(() => Promise.race([browser.close().catch(() => undefined), sleep(10_000)]))
   const open = async ({ isMobile: _, ...options } = {}) => {
     const context = await browser.newContext(options)
+    await context.addInitScript(insertAsTyped)
     const page = await context.newPage()
     page.setDefaultTimeout(60_000)
     return page

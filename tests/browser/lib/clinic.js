@@ -72,6 +72,15 @@ export async function professional(world, person = JEANNE, options = {}) {
   return { ...desk, ...kept, person }
 }
 
+/** From now on patients are asked for their birth date at the door. */
+export async function askBirthDates(desk) {
+  const { pro } = desk.words
+  await desk.page.goto(`${desk.server.http}/compte`)
+  await choose(desk, pro.identityCheck, 'birth_date')
+  await press(desk, pro.save)
+  await see(desk, pro.saved)
+}
+
 /** The phone icon: a number, a message. The dialog with its lights stays open. */
 export async function immediateCall(desk, number) {
   const { pro } = desk.words

@@ -9,4 +9,4 @@ export const out = join(root, 'tests', 'out', 'browser')
 mkdirSync(out, { recursive: true })
 
 /** A file name for a test's sentence. */
-export const slug = (sentence) => sentence.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 80)
+export const slug = (sentence) => sentence.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 150)

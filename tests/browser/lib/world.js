@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { startBrowser, startChromium } from './browsers.js'
 import { DESK, open, PHONE } from './pages.js'
+import { out, slug } from './paths.js'
 import { startServer } from './server.js'
 import { wordsOf } from './words.js'
 
@@ -13,12 +15,15 @@ const PATIENCE_MS = 30_000
  * `phoneFlags` the telephones are a Chromium of their own that was started so.
  */
 export async function startWorld(t, { desk = 'Chromium', phone = desk, language = 'fr', env, phoneFlags } = {}) {
+  const people = []
+  // Before the browsers are closed: what everybody saw last, for whoever reads a failure.
+  t.after(() => Promise.all(people.map(({ page }, index) =>
+    page.screenshot({ path: join(out, `${slug(t.name)}.${index + 1}.png`), timeout: 5000 }).catch(() => undefined))))
   const server = await startServer(t, { env })
   const words = await wordsOf(language)
   const deskBrowser = await startBrowser(t, desk)
   const phoneBrowser = phoneFlags !== undefined ? await startChromium(t, phoneFlags) : phone === desk ? deskBrowser : await startBrowser(t, phone)
   const locale = language === 'fr' ? 'fr-FR' : 'en-GB'
-  const people = []
   const someone = async (browser, address, options) => {
     const opened = await open(t, browser, address, { ...options, locale })
     opened.page.setDefaultTimeout(PATIENCE_MS)

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { appointment, endForAll, enterCall, immediateCall, letIn, professional, seeEachOther, validateForm } from '../lib/clinic.js'
+import { appointment, askBirthDates, endForAll, enterCall, immediateCall, letIn, professional, seeEachOther, validateForm } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
 import { out } from '../lib/paths.js'
@@ -34,6 +34,7 @@ test('An appointment by mail asks who comes, and ends with a validated form, a r
   const world = await startWorld(t)
   const { words: { pro, guest: texts } } = world
   const doctor = await professional(world)
+  await askBirthDates(doctor)
   await appointment(doctor, { email: 'anne@maison.example' })
   const patient = await world.onPhone(await linkSent(world.server, 'mails', '/c'))
   await begin(patient, { answer: '3 février 1941' })

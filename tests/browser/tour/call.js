@@ -1,16 +1,27 @@
 // The call from both sides, what comes before it at the desk, and what comes after it.
 import { appointment, endForAll, JEANNE, letIn, professional, seeEachOther, validateForm } from '../lib/clinic.js'
+import { activatePayment, handOver, tab } from '../lib/desk.js'
 import { linkSent } from '../lib/mail.js'
 import { agree, atScreen, begin, checkDevices, tellPlace } from '../lib/patient.js'
+import { ORDONNANCE, pdf } from '../lib/pdf.js'
 import { DOCTOR, PATIENT } from '../lib/portrait.js'
-import { button, press, pressInDialog, see, unfold } from '../lib/press.js'
+import { button, fill, press, see, unfold } from '../lib/press.js'
 
 export async function call(world, look) {
-  const { server, words: { pro, guest: texts } } = world
+  const { server, words: { pro, guest: texts, deskDocuments: documents, payment, desk } } = world
   const doctor = await professional(world, JEANNE, { portrait: DOCTOR })
+  await activatePayment(doctor)
+  await doctor.page.goto(`${server.http}/compte`)
+  await press(doctor, documents.signatureMake)
+  await doctor.page.getByRole('tab', { name: documents.wayType }).click()
+  await fill(doctor, documents.typedName, 'Dr Jeanne Martin')
+  await look('signature-make', doctor)
+  await press(doctor, documents.signatureSave)
+  await doctor.page.getByRole('img', { name: documents.signatureNow }).waitFor()
+  await look('account-signature', doctor)
   await appointment(doctor, { email: 'anne@maison.example' })
   const anne = await world.atDesk(new URL(await linkSent(server, 'mails', '/c')), { portrait: PATIENT })
-  await begin(anne, { answer: '02/03/1941' })
+  await begin(anne)
   await agree(anne)
   await tellPlace(anne, { place: '4 place du Foirail, Mende', number: '06 12 34 56 78' })
   await checkDevices(anne)
@@ -37,6 +48,29 @@ export async function call(world, look) {
   await seeEachOther([doctor, anne])
   await look('call', doctor)
   await look('patient-call', anne)
+  await handOver(doctor, 'Ordonnance.pdf', pdf(ORDONNANCE), { word: documents.signThenSend })
+  await doctor.page.getByRole('button', { name: documents.signBox }).waitFor()
+  await look('call-sign', doctor)
+  await press(doctor, documents.signAndSend)
+  await anne.page.locator('[data-test=new-document]').waitFor()
+  await look('call-documents', doctor)
+  await look('patient-document', anne)
+  await anne.page.locator('[data-test=new-document] [data-test=see]').click()
+  await anne.page.locator('.pdf-sheet', { hasText: 'Paracetamol' }).waitFor({ state: 'attached' })
+  await look('patient-viewer', anne)
+  await anne.page.locator('[data-test=viewer-close]').click()
+  await tab(doctor, payment.title)
+  await fill(doctor, payment.amount, '25,00')
+  await press(doctor, payment.ask)
+  await anne.page.locator('[data-test=payment]').waitFor()
+  await look('call-payment', doctor)
+  await look('patient-payment', anne)
+  await anne.page.locator('[data-test=pay-later]').click()
+  await anne.page.locator('[data-test=more]').click()
+  await look('patient-more', anne)
+  await anne.page.keyboard.press('Escape')
+  await tab(doctor, desk.quality)
+  await look('call-quality', doctor)
   await button(anne, texts.leave).click()
   await look('patient-call-leaving', anne)
   await press(anne, texts.stay)
@@ -67,3 +101,6 @@ export async function call(world, look) {
   await doctor.page.locator('.pro-item').first().waitFor()
   await look('list-done', doctor)
 }
+
+/** The server for it: the doctor is the administrator who activates payment. */
+export const CALL_ENV = { CHEVET_CLINIC__ADMINISTRATORS: JSON.stringify([JEANNE.email]) }

@@ -6,7 +6,7 @@ import { choose, fill, heading, press, see, seeHeading } from '../lib/press.js'
 export const LONG = { birthName: 'de La Rochefoucauld-Montbeliard', firstNames: 'Marie-Antoinette Joséphine', birthDate: '1938-11-21' }
 
 export async function desk(world, look) {
-  const { server, words: { pro } } = world
+  const { server, words: { admin, pro } } = world
   const doctor = await professional(world, { ...JEANNE, email: 'chef@cabinet.example' })
   await look('list-empty', doctor)
   await press(doctor, pro.immediate)
@@ -56,19 +56,26 @@ export async function desk(world, look) {
   await doctor.page.goto(`${server.http}/mes-teleconsultations/rien`)
   await seeHeading(doctor, pro.notFound)
   await look('not-found', doctor)
-  await doctor.page.goto(`${server.http}/admin`)
-  await seeHeading(doctor, pro.adminTitle)
-  await see(doctor, pro.registrationsEmpty)
-  await look('admin-registrations', doctor)
-  await doctor.page.getByRole('tab', { name: pro.adminClients }).click()
-  await see(doctor, pro.clientsEmpty)
-  await fill(doctor, pro.clientName, 'Portail du centre hospitalier')
-  await doctor.page.getByLabel('consultations:read').check()
-  await look('admin-clients', doctor)
-  await press(doctor, pro.clientMake)
-  await doctor.page.getByRole('dialog').waitFor()
-  await look('admin-secret', doctor)
+  for (const [part, path] of [
+    ['registrations', ''], ['users', '/utilisateurs'], ['payments', '/paiement'], ['settings', '/reglages'], ['adapters', '/services'], ['audit', '/journal'], ['clients', '/clients'],
+  ]) {
+    await doctor.page.goto(`${server.http}/admin${path}`)
+    await seeHeading(doctor, admin.parts[part])
+    await rest(doctor)
+    await look(`admin-${part}`, doctor)
+  }
+  await press(doctor, admin.clientNew)
+  await look('admin-client-new', doctor)
+  for (const [name, path] of [['home', '/'], ['help', '/aide'], ['accessibility', '/accessibilite'], ['privacy', '/confidentialite'], ['operator-key', '/exploitation']]) {
+    const visitor = await world.atDesk(path)
+    await visitor.page.locator('h1').first().waitFor()
+    await rest(visitor)
+    await look(name, visitor)
+  }
 }
+
+/** What the page asked for has come. */
+const rest = ({ page }) => page.waitForLoadState('networkidle', { timeout: 3000 }).catch(() => undefined)
 
 /** The server for it: the one professional is an administrator. */
 export const DESK_ENV = { CHEVET_CLINIC__ADMINISTRATORS: JSON.stringify(['chef@cabinet.example']) }

@@ -1,4 +1,4 @@
-import { call } from './call.js'
+import { call, CALL_ENV } from './call.js'
 import { desk, DESK_ENV } from './desk.js'
 import { entrance } from './entrance.js'
 import { patient } from './patient.js'
@@ -11,7 +11,7 @@ import { rooms } from './rooms.js'
 export const PARTS = [
   { name: 'entrance', walk: entrance },
   { name: 'desk', walk: desk, env: DESK_ENV },
-  { name: 'call', walk: call },
+  { name: 'call', walk: call, env: CALL_ENV },
   { name: 'patient', walk: patient },
   { name: 'rooms', walk: rooms },
 ]

@@ -1,5 +1,5 @@
 // Every screen of the patient's way outside the call, the test of the device, and what a link alone can say.
-import { appointment, enterCall, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
+import { appointment, askBirthDates, enterCall, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { agree, atScreen, begin, checkDevices, identify, tellPlace, toWaitingRoom } from '../lib/patient.js'
 import { PATIENT } from '../lib/portrait.js'
@@ -13,6 +13,7 @@ const IPHONE = 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebK
 export async function patient(world, look) {
   const { server, words: { pro, guest: texts } } = world
   const doctor = await professional(world)
+  await askBirthDates(doctor)
   let number = 0
   /** A new appointment, its link, and somebody who opened it. */
   const invited = async (slot = {}, options = {}) => {

@@ -18,11 +18,12 @@ from multidict import CIMultiDictProxy
 
 from .server import Server, until
 
-ADMIN = "chef@cabinet.example"
+ADMIN, DOCTOR = "chef@cabinet.example", "jeanne@cabinet.example"
 PASSWORD = "sept tortues grises au marché"
 TOOL = "teleconsultation_domicile"
 PARIS = ZoneInfo("Europe/Paris")
-SETTINGS = {"CHEVET_CLINIC__ADMINISTRATORS": json.dumps([ADMIN])}
+# A decision for each registration, which the preset of a trial leaves out.
+SETTINGS = {"CHEVET_CLINIC__ADMINISTRATORS": json.dumps([ADMIN]), "CHEVET_CLINIC__APPROVAL": "manual"}
 # Longest wait for a limit that was met, such as 30 tries of links a minute from one address.
 PATIENCE_S = 70
 
@@ -43,15 +44,15 @@ def rpps(number: int) -> str:
     return f"{number:010}{-sum(doubled) % 10}"
 
 
-def in_paris(minutes: float) -> str:
-    """The wall time in so many minutes, to the second."""
-    return (datetime.now(PARIS) + timedelta(minutes=minutes)).strftime("%Y-%m-%dT%H:%M:%S")
+def in_paris(minutes: float, ahead: float = 0) -> str:
+    """The wall time in so many minutes, to the second, by a clock that is so many seconds ahead."""
+    return (datetime.now(PARIS) + timedelta(minutes=minutes, seconds=ahead)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-def one_time_code(secret: str) -> str:
+def one_time_code(secret: str, ahead: float = 0) -> str:
     """RFC 6238, with the RFC's defaults."""
     key = base64.b32decode(secret + "=" * (-len(secret) % 8))
-    digest = hmac.new(key, struct.pack(">Q", int(time.time()) // 30), hashlib.sha1).digest()
+    digest = hmac.new(key, struct.pack(">Q", int(time.time() + ahead) // 30), hashlib.sha1).digest()
     at = digest[-1] & 15
     return f"{(struct.unpack('>I', digest[at : at + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
 
@@ -95,7 +96,8 @@ class Browser:
         given = {"Accept-Language": "fr", "If-Match": "*", "Idempotency-Key": f"k{next(_keys)}"}
         given |= {"X-CSRF-Token": self.csrf} if self.csrf else {}
         given |= {name.replace("_", "-"): value for name, value in headers.items()}
-        async with self.http.request(method, url, json=body, headers=given, allow_redirects=False) as answer:
+        content = {"data": body} if isinstance(body, bytes) else {"json": body}
+        async with self.http.request(method, url, headers=given, allow_redirects=False, **content) as answer:
             said = Answer(answer.status, answer.headers, await answer.read())
         if "Location" in said.headers:
             self.clinic.urls.append(said.headers["Location"])
@@ -128,6 +130,9 @@ class Clinic:
         self.secrets: list[str] = []
         self._browsers: list[Browser] = []
         self._rpps = itertools.count(1_020_304_050)
+        self._totp: dict[str, str] = {}
+        # Seconds by which the server's clock was put forward.
+        self.ahead = 0
         self.admin: Browser | None = None
 
     def browser(self) -> Browser:
@@ -137,6 +142,14 @@ class Clinic:
     async def close(self) -> None:
         for browser in self._browsers:
             await browser.close()
+
+    async def pass_time(self, seconds: int) -> None:
+        """Puts the server's clock forward."""
+        async with aiohttp.ClientSession() as http, http.post(f"{self.server.http}/dev/clock/{seconds}") as answer:
+            assert answer.status == 204, "no clock to move in this build: make test-build has one"
+        self.ahead += seconds
+        # Whoever decides something has to have logged in lately.
+        self.admin = None
 
     # What was sent.
 
@@ -188,26 +201,33 @@ class Clinic:
         return (await browser.did("/api/v1/registrations/confirm", {"token": token}))["status"]
 
     async def log_in(self, email: str, password: str = PASSWORD) -> Browser:
-        """By password, and by a second factor that is set up on the way."""
+        """By password and second factor, which is set up on the way if there is none."""
         browser = self.browser()
         half = await browser.did("/api/v1/auth/password", {"email": email, "password": password})
-        assert half["next"] == "enrol_second_factor", half
         browser.csrf = half["csrf_token"]
-        enrolment = await browser.did("/api/v1/auth/mfa/enrolment")
-        browser.totp = enrolment["secret"]
-        code = {"code": one_time_code(browser.totp)}
-        done = await browser.did("/api/v1/auth/mfa/enrolment/confirm", code)
-        browser.csrf, browser.id = done["session"]["csrf_token"], done["session"]["account_id"]
+        if half["next"] == "enrol_second_factor":
+            self._totp[email] = (await browser.did("/api/v1/auth/mfa/enrolment"))["secret"]
+            code = {"code": one_time_code(self._totp[email], self.ahead)}
+            session = (await browser.did("/api/v1/auth/mfa/enrolment/confirm", code))["session"]
+        else:
+            session = await browser.did("/api/v1/auth/mfa", {"code": one_time_code(self._totp[email], self.ahead)})
+        browser.totp, browser.csrf, browser.id = self._totp[email], session["csrf_token"], session["account_id"]
         self.secrets += [browser.totp, browser.csrf]
         return browser
 
-    async def approve(self, email: str) -> None:
+    async def administrator(self) -> Browser:
+        """The administrator, who logged in lately."""
         if self.admin is None:
-            await self.confirmed(ADMIN, first_name="Chef", interests=())
+            if ADMIN not in self._totp:
+                await self.confirmed(ADMIN, first_name="Chef", interests=())
             self.admin = await self.log_in(ADMIN)
-        waiting = (await self.admin.get("/api/v1/registrations?limit=100"))["items"]
+        return self.admin
+
+    async def approve(self, email: str) -> None:
+        admin = await self.administrator()
+        waiting = (await admin.get("/api/v1/registrations?limit=100"))["items"]
         (who,) = [one for one in waiting if one["email"] == email]
-        await self.admin.did(f"/api/v1/registrations/{who['id']}/decision", {"approve": True})
+        await admin.did(f"/api/v1/registrations/{who['id']}/decision", {"approve": True})
 
     async def professional(self, email: str, **person) -> Browser:
         """Somebody with an account that was approved, logged in."""
@@ -264,6 +284,19 @@ class Clinic:
         await self.agree(guest)
         assert (await guest.did("/p/v1/waiting"))["next"] == "waiting"
         return guest
+
+    # Documents.
+
+    async def hand_over(self, who: Browser, folder: str, name: str, file: bytes, category="other", **more) -> Answer:
+        """Announces a file, sends it in pieces and completes it: the answer to the last step."""
+        new = {"name": name, "size": len(file), "sha256": hashlib.sha256(file).hexdigest(), "category": category}
+        begun = await who.did(folder, new | more)
+        path, at = f"{folder}/{begun['document']['id']}", begun["received"]
+        while at < len(file):
+            piece = file[at : at + begun["piece_max"]]
+            span = f"bytes {at}-{at + len(piece) - 1}/{len(file)}"
+            at = (await who.did(f"{path}/upload", piece, "PUT", Content_Range=span))["received"]
+        return await who.post(f"{path}/complete")
 
     # The call.
 

@@ -38,6 +38,7 @@ class Server:
         self.log.write_text("")
         self.data = tempfile.mkdtemp(prefix="chevet-test-")
         self.env = env or {}
+        self.host = self.env.get("CHEVET_SERVER__BIND", "127.0.0.1")
         self.port = 0
         self.process: subprocess.Popen | None = None
 
@@ -99,11 +100,11 @@ class Server:
 
     @property
     def http(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def ws(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
+        return f"ws://{self.host}:{self.port}"
 
     def tail(self) -> str:
         lines = self.log.read_text(errors="replace").splitlines()[-40:]

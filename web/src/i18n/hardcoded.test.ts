@@ -9,11 +9,12 @@ const SAID = new Set([
   'label', 'hint', 'error', 'word', 'line', 'legend', 'summary',
 ])
 /** The same in every language. */
-const NAMES = new Set(['Chevet', 'RPPS', 'ADELI', 'NGAP', 'A−', 'A+', 'Langue / Language'])
+const NAMES = new Set(['Chevet', 'RPPS', 'ADELI', 'NGAP', 'A−', 'A+', 'aA', 'Langue / Language'])
 
 /** Texts of a source that are written where people read them. */
 function hardCoded(source: string): string[] {
   const found: string[] = []
+  const toasts = source.includes('useToast()')
   const say = (text: string): void => {
     const words = text.replace(/\s+/g, ' ').trim()
     if (/\p{L}/u.test(words) && !NAMES.has(words)) found.push(words)
@@ -41,7 +42,7 @@ function hardCoded(source: string): string[] {
     else if (ts.isJsxAttribute(node)) {
       if (SAID.has(node.name.getText())) value(node.initializer && ts.isJsxExpression(node.initializer) ? node.initializer.expression : node.initializer)
     } else if (ts.isJsxExpression(node) && !ts.isJsxAttribute(node.parent)) value(node.expression)
-    else if (ts.isCallExpression(node) && node.expression.getText() === 'tell') node.arguments.forEach(value)
+    else if (toasts && ts.isCallExpression(node) && node.expression.getText() === 'tell') node.arguments.forEach(value)
     ts.forEachChild(node, walk)
   }
   walk(ts.createSourceFile('page.tsx', source, ts.ScriptTarget.ESNext, true, ts.ScriptKind.TSX))

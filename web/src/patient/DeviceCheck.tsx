@@ -10,11 +10,12 @@ import { Spinner } from '../ui/Progress'
 import { LocalVideo } from '../ui/Video'
 import { ArrowIcon, CameraIcon, LockIcon, RetryIcon, SoundIcon } from '../ui/icons'
 import { troubleOf } from './devices'
+import { wentWrong } from './diary'
 import { Failed } from './Failed'
 import { Frame } from './Frame'
 import { browserOf, platformOf } from './gate'
 import { NetworkResult } from './network/NetworkResult'
-import { deviceReport } from './network/report'
+import { deviceReport, deviceStates, type DeviceState } from './network/report'
 import { useNetwork } from './network/useNetwork'
 import { music } from './sounds'
 import type { Visit } from './useVisit'
@@ -90,6 +91,12 @@ function Trouble({ preview }: { preview: Preview }) {
   const { t } = usePatientWords()
   const { captured, start } = preview
   const trouble = troubleOf(captured.problem)
+  useEffect(() => {
+    for (const [device, found] of Object.entries(deviceStates(captured)) as [keyof ReturnType<typeof deviceStates>, DeviceState][]) {
+      if (found === 'denied' || found === 'busy') wentWrong(`${device}_${found}`)
+      if (found === 'absent') wentWrong(`${device}_missing`)
+    }
+  }, [captured])
   useRetryWhenAllowed(trouble === 'denied', start)
   if (trouble === undefined) return captured.camera || !captured.microphone ? null : <p>{t.noPicture}</p>
   const again = (

@@ -5,17 +5,27 @@ import { End } from './End'
 import { Failed } from './Failed'
 import { Frame } from './Frame'
 import { useHanded } from './handed/useHanded'
+import { HelpContext } from './Help'
 import { Identity } from './Identity'
 import { usePayments } from './payment/usePayments'
 import { Phone } from './Phone'
 import { Place } from './Place'
 import { Room } from './Room'
 import { hourText } from './time'
+import { useDiary } from './useDiary'
 import type { Visit } from './useVisit'
 import { usePatientWords } from './words'
 
 /** Everything after « Commencer ». */
 export function Inside({ visit }: { visit: Visit }) {
+  return (
+    <HelpContext value={useDiary(visit)}>
+      <Screens visit={visit} />
+    </HelpContext>
+  )
+}
+
+function Screens({ visit }: { visit: Visit }) {
   const { t, language } = usePatientWords()
   const handed = useHanded(visit)
   const payments = usePayments(visit)

@@ -40,6 +40,8 @@ export interface GuestView {
   participant_id: string
   role: string
   name: string
+  /** Of the place: `waiting`, `admitted`, `connected` and others. */
+  state: string
   professional: string
   practice_phone?: string
   /** What the consultation can do: `send_document` and others. */
@@ -87,6 +89,10 @@ export class Refused extends Error {
     this.detail = detail
   }
 }
+
+/** Let in, whether or not the line holds at this moment: then documents and payments are there. */
+export const isIn = ({ next, state }: GuestView): boolean =>
+  (next === 'join' || next === 'documents') && ['admitted', 'connected', 'reconnecting'].includes(state)
 
 /** How long an answer may take, in milliseconds: phones on the move lose requests without a word. */
 const PATIENCE_MS = 20_000

@@ -22,6 +22,7 @@ const guest = (next: NextStep, more: Partial<GuestView> = {}): GuestView => ({
   participant_id: 'prt_1',
   role: 'patient',
   name: 'Anne',
+  state: 'checking',
   professional: 'Dr Martin',
   capabilities: [],
   kind: 'dossier',

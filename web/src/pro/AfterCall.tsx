@@ -16,7 +16,7 @@ import { Addendum, FormPanel } from './FormPanel'
 import { dayOf, dayTime, lasting } from './format'
 import { ProblemNotice, saveFile } from './parts'
 import { PaymentPanel } from './payment/PaymentPanel'
-import { go, paths } from './router'
+import { embedded, go, paths } from './router'
 
 /** After the call: what it was, the form, documents and payment, the report in its versions, what can be taken away. */
 export function AfterCall() {
@@ -109,7 +109,7 @@ function Downloads({ id, billing }: { id: string; billing: boolean }) {
         {file('cda', t.downloadCda)}
         {billing && file('billing.pdf', t.sheetPdf)}
         {billing && file('billing.csv', t.sheetCsv)}
-        {billing && <Button kind="quiet" onClick={() => go(paths.sheet(id))}>{t.sheetOpen}</Button>}
+        {billing && !embedded() && <Button kind="quiet" onClick={() => go(paths.sheet(id))}>{t.sheetOpen}</Button>}
       </div>
       <p className="field-hint">{desk.cdaHint}</p>
     </Card>

@@ -21,6 +21,7 @@ use super::card::{self, Judge};
 use super::{CpsConfig, redirect};
 use crate::Clinic;
 use crate::accounts::identity::{self, Proven};
+use crate::admin::Adapter;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
 use crate::clock::Clock;
 use crate::fetch;
@@ -56,6 +57,13 @@ pub struct Listening {
     pub address: SocketAddr,
     /// How browsers reach it.
     pub url: String,
+}
+
+impl Listening {
+    /// Certificate, authorities and revocation lists can be used as they are now on the disk.
+    pub fn files_are_good(&self, config: &CpsConfig, clock: &Clock) -> bool {
+        acceptor(config, clock).is_ok()
+    }
 }
 
 /// The clinic's clock for certificates.
@@ -173,7 +181,10 @@ impl Opened {
                         tokio::spawn(serve(clinic.clone(), acceptor, stream, from, slot));
                     }
                     // Nothing to say without TLS.
-                    None => drop(stream),
+                    None => {
+                        clinic.health().failed(Adapter::Cps, "files-unusable");
+                        drop(stream);
+                    }
                 },
                 // Out of file handles: they come back.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -209,6 +220,9 @@ async fn serve(
         Err(_) => return,
     };
     let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()).map(card::holder);
+    if shown.is_some() {
+        clinic.health().worked(Adapter::Cps);
+    }
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
         let (clinic, shown) = (clinic.clone(), shown.clone());
         async move { Ok::<_, Infallible>(answer(&clinic, peer, shown, request.map(|_| ())).await) }

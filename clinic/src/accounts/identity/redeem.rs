@@ -8,10 +8,11 @@ use utoipa::ToSchema;
 
 use super::{Exercise, Proven, Ticket, Wish, bond, browser, signed_in};
 use crate::Clinic;
-use crate::accounts::login::{SessionBody, body};
+use crate::accounts::devices::{self, Visit};
+use crate::accounts::login::{Begun, SessionBody, body};
 use crate::accounts::psc::logout;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
-use crate::crypto::{Purpose, Secret};
+use crate::crypto::Purpose;
 use crate::http::problem::ProblemBody;
 use crate::http::{Code, Json, Peer, Problem, SignedIn, session};
 use crate::ids::AccountId;
@@ -88,6 +89,7 @@ pub(super) fn find(
 pub(in crate::accounts) async fn redeem(
     State(clinic): State<Clinic>,
     peer: Peer,
+    visit: Visit,
     mut parts: http::request::Parts,
     Json(TicketOnly { ticket }): Json<TicketOnly>,
 ) -> Result<Response, Problem> {
@@ -102,7 +104,7 @@ pub(in crate::accounts) async fn redeem(
         .store()
         .write(|tx| {
             let ticket = find(&clinic, tx, &parts.headers, &ticket)?;
-            settle(&clinic, tx, peer, &ticket, session.as_ref())
+            settle(&clinic, tx, (peer, &visit), &ticket, session.as_ref())
         })
         .await?;
     clinic.outbox().wake();
@@ -110,7 +112,7 @@ pub(in crate::accounts) async fn redeem(
 }
 
 enum Done {
-    Session(Box<(Session, Secret, Versioned<Account>)>),
+    Session(Box<(Begun, Versioned<Account>)>),
     Present(SessionBody),
     Offer(Offer),
     Pending,
@@ -120,10 +122,12 @@ enum Done {
 fn answer(clinic: &Clinic, done: Done) -> Result<Response, Problem> {
     let redeemed = match done {
         Done::Session(begun) => {
-            let (session, secret, account) = *begun;
+            let ((session, secret, arrived), account) = *begun;
             let session = body(clinic, &session, &account);
             let cookie = session::Cookie::Account.set(clinic.secure_cookies(), &secret);
-            return Ok(([cookie], axum::Json(Redeemed::Done { session })).into_response());
+            let mut response = ([cookie], axum::Json(Redeemed::Done { session })).into_response();
+            arrived.set(clinic, &mut response);
+            return Ok(response);
         }
         Done::Present(session) => Redeemed::Done { session },
         Done::Offer(offer) => Redeemed::Offer { offer },
@@ -137,7 +141,7 @@ fn answer(clinic: &Clinic, done: Done) -> Result<Response, Problem> {
 fn settle(
     clinic: &Clinic,
     tx: &mut Tx<'_>,
-    peer: Peer,
+    (peer, visit): (Peer, &Visit),
     ticket: &Ticket,
     signed_in: Option<&SignedIn>,
 ) -> Result<Done, Problem> {
@@ -148,7 +152,7 @@ fn settle(
             tx.delete::<Ticket>(ticket.hash.as_str())?;
             let account = tx.get::<Account>(&account)?;
             match account.filter(|account| account.status == AccountStatus::Active) {
-                Some(account) => begin(clinic, tx, peer, proven, account),
+                Some(account) => begin(clinic, tx, (peer, visit), proven, account),
                 None => refuse(clinic, tx, peer, proven, None, "account-not-open", Code::LoginFailed),
             }
         }
@@ -235,11 +239,12 @@ fn offer(clinic: &Clinic, tx: &Tx<'_>, proven: &Proven) -> Result<Offer, Problem
 fn begin(
     clinic: &Clinic,
     tx: &mut Tx<'_>,
-    peer: Peer,
+    (peer, visit): (Peer, &Visit),
     proven: &Proven,
     mut account: Versioned<Account>,
 ) -> Result<Done, Problem> {
     let now = clinic.clock().now();
+    let first = account.last_login_at.is_none();
     account.last_login_at = Some(now);
     tx.update(&mut account)?;
     let who = Some(account.id.to_string());
@@ -247,11 +252,15 @@ fn begin(
         tx.audit(&Event::new(now, action).by(ActorKind::Account, who.clone()).from_address(peer.0))?;
     }
     let subject = Subject::Account { account: account.id.clone() };
-    let (session, secret) = session::begin(clinic, tx, subject, proven.method, true, account.session_epoch)?;
+    let epoch = account.session_epoch;
+    let (mut session, secret) = session::begin(clinic, tx, subject, proven.method, true, epoch)?;
+    session.client = visit.client;
+    tx.put(&session)?;
+    let arrived = devices::arrive(clinic, tx, visit, &account, first)?;
     if let Some(sso) = &proven.sso {
         logout::remember(clinic, tx, &session, sso)?;
     }
-    Ok(Done::Session(Box::new((session, secret, account))))
+    Ok(Done::Session(Box::new(((session, secret, arrived), account))))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -273,6 +282,7 @@ pub struct Attach {
 pub(in crate::accounts) async fn attach(
     State(clinic): State<Clinic>,
     peer: Peer,
+    visit: Visit,
     headers: HeaderMap,
     Json(Attach { ticket, account_id }): Json<Attach>,
 ) -> Result<Response, Problem> {
@@ -292,7 +302,7 @@ pub(in crate::accounts) async fn attach(
             bond::bind(&clinic, tx, &ticket.proven, &mut account)?;
             tx.delete::<Ticket>(ticket.hash.as_str())?;
             if account.status == AccountStatus::Active {
-                begin(&clinic, tx, peer, &ticket.proven, account)
+                begin(&clinic, tx, (peer, &visit), &ticket.proven, account)
             } else {
                 Ok(Done::Pending)
             }

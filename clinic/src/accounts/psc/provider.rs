@@ -18,6 +18,7 @@ use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 use super::{Credentials, PscConfig};
+use crate::admin::{Adapter, Health};
 use crate::crypto::Secret;
 use crate::fetch::{Fetch, Reach};
 use crate::http::{Code, Problem};
@@ -59,6 +60,7 @@ pub struct Provider {
     fetch: Fetch,
     metadata: Mutex<Option<(Metadata, Timestamp)>>,
     keys: Mutex<Option<Keys>>,
+    health: Health,
 }
 
 impl std::fmt::Debug for Provider {
@@ -79,13 +81,27 @@ pub fn endpoint(text: &str) -> Result<Url, Problem> {
 }
 
 impl Provider {
-    pub fn new(config: PscConfig) -> Provider {
+    pub fn new(config: PscConfig, health: Health) -> Provider {
         let fetch = Fetch::new(config.ca.clone());
-        Provider { config, fetch, metadata: Mutex::default(), keys: Mutex::default() }
+        Provider { config, fetch, metadata: Mutex::default(), keys: Mutex::default(), health }
     }
 
     pub fn config(&self) -> &PscConfig {
         &self.config
+    }
+
+    fn failed(&self, call: &'static str, why: impl std::fmt::Display) -> Problem {
+        self.health.failed(Adapter::Psc, call);
+        unavailable(call, why)
+    }
+
+    /// Metadata and keys are there, asked for anew. The word says which call failed.
+    pub async fn probe(&self, now: Timestamp) -> Result<(), &'static str> {
+        *self.metadata.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.metadata(now).await.map_err(|_| "discovery")?;
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.keys(now, None).await.map_err(|_| "keys")?;
+        Ok(())
     }
 
     /// Asks, and takes a 200 only.
@@ -96,10 +112,13 @@ impl Provider {
     ) -> Result<http::Response<Bytes>, Problem> {
         let request = request.map_err(|_| unavailable(call, "bad-url"))?;
         let response =
-            self.fetch.send(Reach::Any, request).await.map_err(|error| unavailable(call, error))?;
+            self.fetch.send(Reach::Any, request).await.map_err(|error| self.failed(call, error))?;
         match response.status() {
-            StatusCode::OK => Ok(response),
-            status => Err(unavailable(call, status.as_u16())),
+            StatusCode::OK => {
+                self.health.worked(Adapter::Psc);
+                Ok(response)
+            }
+            status => Err(self.failed(call, status.as_u16())),
         }
     }
 
@@ -113,7 +132,7 @@ impl Provider {
         let request = Request::get(&self.config.discovery_url).header(ACCEPT, "application/json");
         let response = self.ask("discovery", request.body(Bytes::new())).await?;
         let metadata: Metadata =
-            serde_json::from_slice(response.body()).map_err(|_| unavailable("discovery", "unreadable"))?;
+            serde_json::from_slice(response.body()).map_err(|_| self.failed("discovery", "unreadable"))?;
         // A provider that is reached securely must not lead on to where it is not.
         let secure = self.config.discovery_url.starts_with("https://");
         let named = [
@@ -124,7 +143,7 @@ impl Provider {
             metadata.end_session_endpoint.as_ref(),
         ];
         if secure && named.into_iter().flatten().any(|url| !url.starts_with("https://")) {
-            return Err(unavailable("discovery", "not-https"));
+            return Err(self.failed("discovery", "not-https"));
         }
         *self.metadata.lock().unwrap_or_else(PoisonError::into_inner) = Some((metadata.clone(), now));
         Ok(metadata)
@@ -147,7 +166,7 @@ impl Provider {
         let response = self.ask("keys", request.body(Bytes::new())).await?;
         // A key of a kind that is not known here must not make the others useless.
         let listed: Listed =
-            serde_json::from_slice(response.body()).map_err(|_| unavailable("keys", "unreadable"))?;
+            serde_json::from_slice(response.body()).map_err(|_| self.failed("keys", "unreadable"))?;
         let keys = listed.keys.into_iter().filter_map(|key| serde_json::from_value(key).ok()).collect();
         let set = JwkSet { keys };
         *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Some(Keys { set: set.clone(), at: now });
@@ -171,13 +190,13 @@ impl Provider {
         ];
         let request = self.token_request(&metadata, &fields, now)?;
         let response =
-            self.fetch.send(Reach::Any, request).await.map_err(|error| unavailable("token", error))?;
+            self.fetch.send(Reach::Any, request).await.map_err(|error| self.failed("token", error))?;
         match response.status() {
             StatusCode::OK => serde_json::from_slice(response.body())
                 .map(Some)
-                .map_err(|_| unavailable("token", "unreadable")),
+                .map_err(|_| self.failed("token", "unreadable")),
             StatusCode::BAD_REQUEST if refused_grant(response.body()) => Ok(None),
-            status => Err(unavailable("token", status.as_u16())),
+            status => Err(self.failed("token", status.as_u16())),
         }
     }
 

@@ -4,6 +4,7 @@ mod call;
 mod documents;
 mod dossier;
 mod fake;
+mod feedback;
 mod hidden;
 mod immediate;
 mod links;
@@ -257,6 +258,11 @@ impl World {
         })
         .await;
         found.unwrap()
+    }
+
+    /// So that the next message of a template is the next one.
+    pub fn forget_mails(&self) {
+        self.mailbox.0.lock().unwrap().clear();
     }
 
     pub fn templates(&self, to: &str) -> Vec<String> {

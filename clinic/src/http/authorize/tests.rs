@@ -9,8 +9,8 @@ fn now() -> Timestamp {
 
 /// The matrix as it was written down, in the order of [`Standing`]: `x` yes, `.` no, `c` admitted in the call, `d` the same
 /// if delegated, `a` admitted or in the access after it, `v` the same if visible, `o` own document with a proof of presence,
-/// `r` with a proof of presence, `e` after the end, `s` by scope.
-const MATRIX: [(Action, &str); 33] = [
+/// `r` with a proof of presence, `e` after the end, `s` by scope, `t` if the setting says so.
+const MATRIX: [(Action, &str); 34] = [
     (Action::Create, "x..x....s"),
     (Action::SeeConsultation, "xxxxxx.xs"),
     (Action::SeeIdentity, "xccxx...s"),
@@ -22,7 +22,7 @@ const MATRIX: [(Action, &str); 33] = [
     (Action::ResendInvitation, "x..x...xs"),
     (Action::RevealLink, "x..x....s"),
     (Action::InviteMore, "x..x....s"),
-    (Action::Extend, "x........"),
+    (Action::Extend, "x......t."),
     (Action::End, "x........"),
     (Action::Upgrade, "x........"),
     (Action::Admit, "xd......."),
@@ -44,6 +44,7 @@ const MATRIX: [(Action, &str); 33] = [
     (Action::ReadAudit, "x.......s"),
     (Action::ReadAuditMetadata, "......x.."),
     (Action::PurgeNow, "x........"),
+    (Action::ReadBundle, ".......x."),
 ];
 
 const STANDINGS: [Standing; 9] = [
@@ -80,10 +81,11 @@ struct Case {
     present: bool,
     scoped: bool,
     long_ended: bool,
+    delegated: bool,
 }
 
 fn cases() -> impl Iterator<Item = Case> {
-    (0..128_u32).map(|bits| {
+    (0..256_u32).map(|bits| {
         let on = |bit: u32| bits & (1 << bit) != 0;
         Case {
             admitted: on(0),
@@ -93,6 +95,7 @@ fn cases() -> impl Iterator<Item = Case> {
             present: on(4),
             scoped: on(5),
             long_ended: on(6),
+            delegated: on(7),
         }
     })
 }
@@ -168,6 +171,7 @@ fn facts(kind: Kind, status: Status, case: Case) -> Facts {
         prescriber: true,
         signature_set: true,
         payment_enabled: true,
+        support_may_extend: case.delegated,
     }
 }
 
@@ -185,6 +189,7 @@ fn cell_holds(cell: char, case: Case, status: Status) -> bool {
         'r' => case.present,
         'e' => ended,
         's' => case.scoped,
+        't' => case.delegated,
         _ => false,
     }
 }
@@ -230,6 +235,7 @@ fn an_immediate_consultation_refuses_everything_that_needs_a_file_to_everybody()
         present: true,
         scoped: true,
         long_ended: false,
+        delegated: true,
     };
     for action in [
         Action::SendDocument,
@@ -279,6 +285,7 @@ fn somebody_without_a_part_in_it_cannot_tell_it_from_nothing() {
         present: true,
         scoped: true,
         long_ended: false,
+        delegated: true,
     };
     let strangers = [
         Actor::Account {
@@ -346,6 +353,7 @@ fn a_link_never_makes_an_owner() {
         present: true,
         scoped: false,
         long_ended: false,
+        delegated: true,
     };
     let seat = Seat {
         participant: world.participant.clone(),

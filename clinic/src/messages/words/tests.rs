@@ -44,6 +44,8 @@ pub(crate) fn every_kind() -> Vec<Kind> {
         Kind::PasswordReset { link: link.clone() },
         Kind::PasswordChanged,
         Kind::SecondFactorSet,
+        Kind::SecondFactorReset,
+        Kind::TestMessage,
         Kind::RecoveryCodeUsed,
         Kind::LoginAlert { at, zone: zone.clone() },
         Kind::AccountLocked { until: at, zone: zone.clone() },
@@ -156,7 +158,7 @@ fn every_short_message_is_one_segment_of_gsm_7_with_the_longest_data_and_names_n
             seen += 1;
         }
     }
-    assert_eq!(seen, 2 * (4 * 6 + 4));
+    assert_eq!(seen, 2 * (4 * 6 + 5));
 }
 
 #[test]

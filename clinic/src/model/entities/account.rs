@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::words;
+use super::{BrowserFamily, SystemFamily, words};
 use crate::crypto::LookupHash;
 use crate::ids::{AccountId, PaymentAccountId, SessionId};
 use crate::store::{IndexKey, Indexes, Record, Sealing};
@@ -250,6 +250,17 @@ pub struct Session {
     /// Of the account, at login.
     #[serde(default)]
     pub epoch: u32,
+    #[serde(default)]
+    pub client: SessionClient,
+}
+
+/// The browser of a session, in words of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionClient {
+    #[serde(default)]
+    pub browser: Option<BrowserFamily>,
+    #[serde(default)]
+    pub os: Option<SystemFamily>,
 }
 
 /// Whose session it is.

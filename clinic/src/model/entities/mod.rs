@@ -10,6 +10,8 @@ mod consultation;
 mod file;
 mod patient;
 mod payment;
+mod setting;
+mod support;
 
 pub use account::*;
 pub use call::*;
@@ -17,6 +19,8 @@ pub use consultation::*;
 pub use file::*;
 pub use patient::*;
 pub use payment::*;
+pub use setting::*;
+pub use support::*;
 
 /// Derives the usual traits of a kept enum, with its words in snake case.
 macro_rules! words {
@@ -31,7 +35,7 @@ macro_rules! words {
         )+
     };
 }
-use words;
+pub(crate) use words;
 
 #[cfg(test)]
 mod tests;

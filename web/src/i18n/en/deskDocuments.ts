@@ -2,7 +2,7 @@ import type { Catalogue } from '../fr/deskDocuments'
 
 export const en: Catalogue = {
   title: 'Documents',
-  noFile: 'Without a file: no document, no prescription, no payment.',
+  noFile: 'Without a file, a prescription is not possible. Neither are documents and payment.',
   toVerify: 'To check',
   toVerifyHint: 'Received from the patient or a guest. Open it to check it.',
   all: 'All documents',

@@ -1,7 +1,7 @@
 /** Documents handed over, and the signature placed on them. */
 export const fr = {
   title: 'Documents',
-  noFile: 'Sans dossier, pas de document, d’ordonnance ni de paiement.',
+  noFile: 'Sans dossier, l’ordonnance n’est pas possible. Les documents et le paiement non plus.',
   toVerify: 'À vérifier',
   toVerifyHint: 'Reçu du patient ou d’un invité. Ouvrez-le pour le vérifier.',
   all: 'Tous les documents',

@@ -125,17 +125,19 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
             </p>
           )}
         </div>
-        <div className="pcall-cards" role="status">
+        <div className="pcall-cards">
           {handed.sending.length > 0 && !more && (
             <section className="pcard">
               <Sendings handed={handed} />
             </section>
           )}
-          {news !== undefined ? (
-            <NewDocument document={news} onSee={() => setViewing(news)} onLater={() => handed.putAside(news.id)} />
-          ) : (
-            due !== undefined && <PaymentCard payment={due} payments={payments} zone={guest.zone} inCall />
-          )}
+          <div role="status">
+            {news !== undefined ? (
+              <NewDocument document={news} onSee={() => setViewing(news)} onLater={() => handed.putAside(news.id)} />
+            ) : (
+              due !== undefined && <PaymentCard payment={due} payments={payments} zone={guest.zone} inCall />
+            )}
+          </div>
         </div>
       </main>
       <footer className="controls" aria-label={t.controls}>

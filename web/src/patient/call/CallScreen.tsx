@@ -5,7 +5,9 @@ import { explainJoinError } from '../../errors'
 import { capture, release, type Captured } from '../../media/capture'
 import { Button } from '../../ui/Button'
 import { Notice } from '../../ui/Notice'
+import { Spinner } from '../../ui/Progress'
 import { RetryIcon } from '../../ui/icons'
+import { happened, wentWrong } from '../diary'
 import { Frame } from '../Frame'
 import { Phone } from '../Phone'
 import type { Handed } from '../handed/useHanded'
@@ -35,6 +37,7 @@ export default function CallScreen({ visit, handed, payments, take, phone }: Cal
   const [round, setRound] = useState(0)
   const [joined, setJoined] = useState<{ session: CallSession; microphone: MediaStreamTrack | undefined }>()
   const [failed, setFailed] = useState<Trouble>()
+  const [closing, setClosing] = useState(false)
   const { api, act, mark, leave } = visit
   useStayAwake()
 
@@ -69,12 +72,25 @@ export default function CallScreen({ visit, handed, payments, take, phone }: Cal
       const session = await insist(attempt, () => stopped || blocked >= BLOCKED_MAX, pauseOrOnline)
       if (stopped) return
       setFailed(session === undefined ? (blocked > 0 ? 'blocked' : 'away') : undefined)
+      if (session !== undefined) happened(round === 0 ? 'call_joined' : 'reconnected')
+      else if (blocked > 0) wentWrong('ice_failed')
       session?.onEnd((reason) => {
         if (stopped) return
         setJoined(undefined)
         if (reason === 'left') leave()
         else if (reason === 'elsewhere') mark({ ended: 'taken-over' })
-        else setRound((before) => before + 1)
+        else if (reason === 'lost') {
+          happened('reconnecting')
+          setRound((before) => before + 1)
+        } else {
+          // Over, or sent out of it: the new state leads to another screen, and nothing is said to be broken meanwhile.
+          setClosing(true)
+          void act(() => api.again()).then(() => {
+            if (stopped) return
+            setClosing(false)
+            setRound((before) => before + 1)
+          })
+        }
       })
     }
     void run()
@@ -113,6 +129,13 @@ export default function CallScreen({ visit, handed, payments, take, phone }: Cal
             <Phone number={phone} />
           </>
         )}
+      </Frame>
+    )
+  }
+  if (closing) {
+    return (
+      <Frame screen="closing" title={t.line} phone={phone}>
+        <Spinner>{t.loading}</Spinner>
       </Frame>
     )
   }

@@ -5,6 +5,7 @@ import { Notice } from '../../ui/Notice'
 import { Spinner } from '../../ui/Progress'
 import { CloseIcon, RetryIcon, SaveIcon } from '../../ui/icons'
 import type { GuestApi } from '../api'
+import { happened, wentWrong } from '../diary'
 import { usePatientWords } from '../words'
 import { bytesOf, saveAddress, type Document } from './api'
 
@@ -34,7 +35,10 @@ export function Viewer({ api, document: shown, onClose }: ViewerProps) {
   useEffect(() => {
     let left = false
     const tell = (got: ArrayBuffer | 'failed'): void => {
-      if (!left) setBytes(got)
+      if (left) return
+      if (got === 'failed') wentWrong('download_failed')
+      else happened('document_opened')
+      setBytes(got)
     }
     bytesOf(api, shown.id).then(tell, () => tell('failed'))
     return () => {

@@ -1,8 +1,9 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
-import { codeOf } from '../api'
+import { codeOf, isIn } from '../api'
+import { happened, wentWrong } from '../diary'
 import type { Visit } from '../useVisit'
 import { isReadable, listOf, transportOf, withdraw, type Category, type Document } from './api'
-import { prepare, type Unsendable } from './photo'
+import { prepare, type Unsendable } from '../../documents/photo'
 import { upload } from './upload'
 
 /** A file on its way to the professional. */
@@ -40,7 +41,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 export function useHanded(visit: Visit): Handed {
   const { api, onHint } = visit
   const { guest, ended } = visit.facts
-  const possible = ended === undefined && guest.kind === 'dossier' && (guest.next === 'join' || guest.next === 'documents')
+  const possible = ended === undefined && guest.kind === 'dossier' && isIn(guest)
   const maySend = possible && guest.capabilities.includes('send_document') && SENDERS.includes(guest.role)
   const [documents, setDocuments] = useState<readonly Document[]>([])
   const [sending, setSending] = useState<readonly Sending[]>([])
@@ -84,9 +85,13 @@ export function useHanded(visit: Visit): Handed {
           cancelled,
           wait: pause,
         })
-        if (done !== undefined) setDocuments((before) => [...before.filter((one) => one.id !== done.id), done])
+        if (done !== undefined) {
+          happened('document_sent')
+          setDocuments((before) => [...before.filter((one) => one.id !== done.id), done])
+        }
         forget(id)
       } catch (error) {
+        wentWrong('upload_failed')
         change(id, { state: 'failed', problem: codeOf(error) })
       }
     },

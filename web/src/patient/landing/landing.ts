@@ -48,9 +48,11 @@ export function openLanding(root: HTMLElement): void {
       hours: link?.contact_hours,
       ...content(screen, { t, language, link, now: door.now(), gate, failure, doings }),
     })
+    const focused = document.activeElement?.getAttribute('data-test')
     root.replaceChildren(page)
     // Not on arrival: browsers begin at the top of a page by themselves.
     if (arrives) page.querySelector('h1')?.focus()
+    else if (typeof focused === 'string') page.querySelector<HTMLElement>(`[data-test="${focused}"]`)?.focus()
   }
   const choose = (chosen: Language): void => {
     language = chosen

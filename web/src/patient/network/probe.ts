@@ -33,6 +33,9 @@ export function echoesOf(times: readonly (number | undefined)[]): Pick<Measured,
   }
 }
 
+/** No such prober, asked too often, too many at once: nothing is known of the line. */
+const NOT_NOW = [404, 429, 503]
+const BLOCKED: Measured = { websocket: false, rttMs: undefined, jitterMs: undefined, lossPermille: undefined, upKbps: undefined, downKbps: undefined }
 const OPEN_MS = 4000
 const ECHOES = 10
 const ECHO_EVERY_MS = 100
@@ -59,9 +62,9 @@ export async function measure(stopped: () => boolean = () => false): Promise<Mea
       socket.addEventListener('close', () => resolve(false))
     }))
     if (opened !== true) {
-      // A refusal looks like a blocked line: plain requests tell them apart.
-      const reached = await fetch('/p/v1/network-probe', { cache: 'no-store' }).then(() => true, () => false)
-      return reached && opened === false ? undefined : { websocket: false, rttMs: undefined, jitterMs: undefined, lossPermille: undefined, upKbps: undefined, downKbps: undefined }
+      // A refusal looks like a blocked line: a plain request tells them apart.
+      const status = await fetch('/p/v1/network-probe', { cache: 'no-store' }).then((response) => response.status, () => 0)
+      return opened === false && NOT_NOW.includes(status) ? undefined : BLOCKED
     }
     const echoes = await echo(socket)
     const downKbps = stopped() ? undefined : await download(socket)

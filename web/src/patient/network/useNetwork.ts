@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from 'react'
+import { noteNetwork } from '../diary'
 import { measure, verdictOf, type Measured, type Verdict } from './probe'
 
 export interface Network {
@@ -16,7 +17,9 @@ export function useNetwork(): Network {
   useEffect(() => {
     let left = false
     const tell = (measured: Measured | undefined): void => {
-      if (!left) setDone({ round, measured })
+      if (left) return
+      noteNetwork(measured)
+      setDone({ round, measured })
     }
     measure(() => left).then(tell, () => tell(undefined))
     return () => {

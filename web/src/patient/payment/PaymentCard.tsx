@@ -48,8 +48,8 @@ export function PaymentCard({ payment, payments, zone, inCall = false }: Payment
         </p>
       )}
       {stage === 'failed' && <Notice kind="bad">{t.payFailed}</Notice>}
-      {stage === 'open' && <p role="status">{t.payOpen}</p>}
-      {stage === 'processing' && <p role="status">{t.payProcessing}</p>}
+      {stage === 'open' && <p>{t.payOpen}</p>}
+      {stage === 'processing' && <p>{t.payProcessing}</p>}
       {problem !== undefined && stage !== 'paid' && <Notice kind="bad">{problem === 'unreachable' ? t.unreachableText : t.payUnavailable}</Notice>}
       <div className="handed-doings">
         {blocked?.id === payment.id && stage === 'open' ? (

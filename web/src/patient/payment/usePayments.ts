@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useState } from 'react'
-import { codeOf } from '../api'
+import { codeOf, isIn } from '../api'
 import type { Visit } from '../useVisit'
 import { asideKey, openPayment, paymentsOf, type Payment } from './payments'
 
@@ -22,7 +22,7 @@ const PAYERS = ['patient', 'carer', 'interpreter', 'facility_staff']
 export function usePayments(visit: Visit): Payments {
   const { api, onHint } = visit
   const { guest, ended } = visit.facts
-  const possible = ended === undefined && guest.kind === 'dossier' && (guest.next === 'join' || guest.next === 'documents') && PAYERS.includes(guest.role)
+  const possible = ended === undefined && guest.kind === 'dossier' && isIn(guest) && PAYERS.includes(guest.role)
   const [all, setAll] = useState<readonly Payment[]>([])
   const [aside, setAside] = useState<ReadonlySet<string>>(new Set())
   const [busy, setBusy] = useState<string>()

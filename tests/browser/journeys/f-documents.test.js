@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { appointment, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
+import { documentRow, handOver, tab } from '../lib/desk.js'
+import { linkSent } from '../lib/mail.js'
+import { violations } from '../lib/pages.js'
+import { out } from '../lib/paths.js'
+import { atScreen, begin, onward } from '../lib/patient.js'
+import { ORDONNANCE, pdf } from '../lib/pdf.js'
+import { button, see } from '../lib/press.js'
+import { startWorld } from '../lib/world.js'
+
+test('journey_f_a_prescription_goes_to_the_patient_and_a_photo_to_the_doctor_and_both_are_there_after_the_end', { timeout: 480_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { server, words: { deskDocuments: words, guest: texts } } = world
+  const doctor = await professional(world)
+  await appointment(doctor, { email: 'anne@maison.example' })
+  const anne = await world.onPhone(await linkSent(server, 'mails', '/c'))
+  await begin(anne)
+  await onward(anne)
+  await enterCall(doctor)
+  await letIn(doctor)
+  await seeEachOther([doctor, anne])
+  const hook = (name) => anne.page.locator(`[data-test=${name}]`)
+
+  await handOver(doctor, 'Ordonnance.pdf', pdf(ORDONNANCE))
+  await hook('new-document').waitFor()
+  assert.deepEqual(await violations(anne.page), [])
+  await hook('new-document').locator('[data-test=see]').click()
+  await hook('viewer').locator('.pdf-sheet').first().waitFor()
+  await anne.page.locator('.pdf-sheet', { hasText: 'Paracetamol' }).waitFor({ state: 'attached' })
+  assert.deepEqual(await violations(anne.page), [])
+  await hook('viewer-close').click()
+  await documentRow(doctor, 'Ordonnance').getByText(words.states.openedByReader, { exact: true }).waitFor()
+
+  const photo = await anne.page.screenshot({ type: 'jpeg' })
+  await hook('more').click()
+  await hook('file-input').setInputFiles({ name: 'plaie.jpg', mimeType: 'image/jpeg', buffer: photo })
+  await hook('sent').waitFor()
+  assert.deepEqual(await violations(anne.page), [])
+  await see(doctor, words.received('plaie.jpg'))
+  await tab(doctor, words.title)
+  await button(doctor, words.viewName('plaie.jpg')).click()
+  await doctor.page.getByRole('img', { name: words.imageOf('plaie.jpg') }).waitFor()
+  await doctor.page.keyboard.press('Escape')
+  await see(anne, texts.sentOpened)
+
+  await hook('file-input').setInputFiles({ name: 'notes.exe', mimeType: 'application/octet-stream', buffer: Buffer.from('MZ') })
+  await see(anne, texts.fileType)
+  await anne.page.keyboard.press('Escape')
+  await seeEachOther([doctor, anne])
+  await endForAll(doctor)
+  await atScreen(anne, 'end')
+  const [download] = await Promise.all([anne.page.waitForEvent('download'), hook('received').locator('a, button').last().click()])
+  const saved = join(out, 'journey-f.pdf')
+  await download.saveAs(saved)
+  assert.ok(readFileSync(saved).includes('Paracetamol'))
+  assert.deepEqual(await violations(anne.page), [])
+  world.noComplaints()
+})
