@@ -142,10 +142,7 @@ mod built_in {
     }
 
     /// A time stamp service, whose authority is kept in `data_dir/time-stamps.pem`, unless one is configured.
-    async fn time_stamps(
-        config: &Config,
-        clinic: &mut ClinicConfig,
-    ) -> anyhow::Result<Option<TimeStamps>> {
+    async fn time_stamps(config: &Config, clinic: &mut ClinicConfig) -> anyhow::Result<Option<TimeStamps>> {
         if clinic.seal.tsa.is_some() {
             return Ok(None);
         }

@@ -231,7 +231,17 @@ mod tests {
 
     #[test]
     fn anything_else_is_not_found() {
-        for path in ["/joined", "/connexions", "/c/x", "/integration", "/integration/a/b", "/rtc/v9", "/../Cargo.toml", "//", "/assets/none.js"] {
+        for path in [
+            "/joined",
+            "/connexions",
+            "/c/x",
+            "/integration",
+            "/integration/a/b",
+            "/rtc/v9",
+            "/../Cargo.toml",
+            "//",
+            "/assets/none.js",
+        ] {
             assert_eq!(get(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }

@@ -56,10 +56,11 @@ fn change() -> impl Strategy<Value = Change> {
 fn mutated(seed: &[u8], changes: &[Change]) -> Vec<u8> {
     let mut bytes = seed.to_vec();
     for change in changes {
-        let length = bytes.len().max(1);
+        let total = bytes.len();
+        let length = total.max(1);
         let span = |at: usize, span: usize| {
-            let from = (at % length).min(bytes.len());
-            from..(from + span).min(bytes.len())
+            let from = (at % length).min(total);
+            from..(from + span).min(total)
         };
         match change {
             Change::Flip(at, byte) => {
@@ -111,8 +112,8 @@ fn nesting_without_end_and_circles_are_refused_and_not_followed() {
     let loops = ["<< /K 5 0 R /ParentTree 6 0 R >>", "<< /Kids [6 0 R 6 0 R 6 0 R 6 0 R] >>"];
     for bytes in [
         paper(&format!("/Deep {deep}"), &[("", "")], &[]),
-        paper("", &[("", &"(".repeat(100_000))], &[]),
-        paper("", &[("", &"q ".repeat(100_000))], &[]),
+        paper("", &[("", "(".repeat(100_000).as_str())], &[]),
+        paper("", &[("", "q ".repeat(100_000).as_str())], &[]),
         paper("", &circle, &[]),
         paper(kids, &[("/StructParents 0", "")], &loops),
         paper(kids, &[("", "")], &loops),

@@ -121,7 +121,7 @@ async fn a_signature_makes_a_sealed_version_and_keeps_the_original() {
     assert_eq!((&body["signed"], &body["name"]), (&json!("pades_seal"), &json!("Ordonnance-signe.pdf")));
     assert_eq!(body["seal"]["certificate"], call.world.clinic.sealer().fingerprint());
     let new = body["id"].as_str().unwrap().to_owned();
-    assert_eq!(call.seen(&call.guest).await, [new.clone()], "the patient sees what is signed");
+    assert_eq!(call.seen(&call.guest).await, std::slice::from_ref(&new), "the patient sees what is signed");
     let (_, bytes) = call.content(&call.guest, &new).await;
     assert!(bytes.starts_with(&original));
     assert_eq!(body["sha256"], hex(&<sha2::Sha256 as sha2::Digest>::digest(&bytes)));
@@ -157,7 +157,7 @@ async fn a_signature_wants_its_professional_to_be_there_and_nobody_else() {
     call.world.later(11);
     let late = call.world.post(&call.doctor, &path, json!({})).await;
     assert_eq!(code(&late), (401, "reauthentication-required"));
-    assert_eq!(call.record(&id).state.clone(), crate::model::DocumentState::Available);
+    assert_eq!(call.record(&id).state, crate::model::DocumentState::Available);
     let (stranger, _) = call.world.professional("paul@cabinet.example").await;
     put(&call.world, &stranger, &drawn()).await;
     assert_eq!(call.world.post(&stranger, &path, json!({})).await.status.as_u16(), 404);
@@ -238,7 +238,7 @@ async fn a_document_that_was_kept_back_can_go_out_unsigned() {
     assert_eq!(call.world.refused(&call.guest, &share, json!({})).await.0, 401);
     let shown = call.world.did(&call.doctor, &share, json!({})).await;
     assert_eq!(shown["visible_to"], json!([{ "role": "patient" }]));
-    assert_eq!(call.seen(&call.guest).await, [id.clone()]);
+    assert_eq!(call.seen(&call.guest).await, std::slice::from_ref(&id));
     let twice = json!({ "visibility": [{ "role": "patient" }, { "role": "carer" }] });
     let shown = call.world.did(&call.doctor, &share, twice).await;
     assert_eq!(shown["visible_to"], json!([{ "role": "patient" }, { "role": "carer" }]));
