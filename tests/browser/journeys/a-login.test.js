@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { confirmAddress, enrol, givePassword, JEANNE, logOut, ODILE, professional, register } from '../lib/clinic.js'
 import { lastNumber, linkSent, message } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
-import { button, choose, fill, fillAll, press, see, seeHeading } from '../lib/press.js'
+import { button, fill, fillAll, press, see, seeHeading } from '../lib/press.js'
 import { startWorld } from '../lib/world.js'
 
 /** Pages of the emulated Pro Santé Connect. */
@@ -22,9 +22,11 @@ for (const desk of ['Chromium', 'Firefox']) {
     const { server, words: { pro } } = world
     const doctor = await world.atDesk('/inscription')
     await register(doctor, JEANNE)
+    await message(server, 'mails', { to: JEANNE.email, says: 'Confirmez votre adresse' })
+    const before = await lastNumber(server)
     await press(doctor, pro.resendMail)
     await see(doctor, pro.mailResent)
-    const link = await linkSent(server, 'mails', '/inscription/confirmer', { to: JEANNE.email })
+    const link = await linkSent(server, 'mails', '/inscription/confirmer', { to: JEANNE.email, after: before })
     await confirmAddress(doctor, JEANNE)
     await see(doctor, pro.confirmedActive)
     await message(server, 'mails', { to: JEANNE.email, says: 'Votre inscription est validée' })

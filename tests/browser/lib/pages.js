@@ -67,10 +67,26 @@ export async function enterCall(page) {
   await page.locator('.call').waitFor()
 }
 
-/** Frames shown so far by the pictures of the call, by identity of their person. */
+/**
+ * Frames shown so far by the pictures of the call, by identity of their person. Firefox counts none of a call: there they are
+ * counted here, from the first question on.
+ */
 export const framesShown = (page) =>
-  page.evaluate(() =>
-    Object.fromEntries(
-      [...document.querySelectorAll('.tile')].map((tile) => [tile.dataset.identity, tile.querySelector('video')?.getVideoPlaybackQuality().totalVideoFrames ?? 0]),
-    ),
-  )
+  page.evaluate(() => {
+    const counted = (window.framesCounted ??= new WeakMap())
+    const shown = (video) => {
+      if (video === null) return 0
+      const { totalVideoFrames } = video.getVideoPlaybackQuality()
+      if (totalVideoFrames > 0) return totalVideoFrames
+      if (!counted.has(video)) {
+        counted.set(video, 0)
+        const count = () => {
+          counted.set(video, counted.get(video) + 1)
+          video.requestVideoFrameCallback(count)
+        }
+        video.requestVideoFrameCallback(count)
+      }
+      return counted.get(video)
+    }
+    return Object.fromEntries([...document.querySelectorAll('.tile')].map((tile) => [tile.dataset.identity, shown(tile.querySelector('video'))]))
+  })
