@@ -23,10 +23,11 @@ test('losses count from the last look, not from the beginning', () => {
   expect(reasonsOf({ ...now, picture: { ...now.picture, lost: 600 } }, before)).toEqual(['packetsLost'])
 })
 
-test('of several encodings the largest is shown, with what receivers lost', () => {
+test('of several encodings the largest that moves is shown, with what receivers lost', () => {
   const found = pictureIn([
     { type: 'outbound-rtp', kind: 'video', frameWidth: 320, frameHeight: 180, packetsSent: 10 },
     { type: 'outbound-rtp', kind: 'video', frameWidth: 640, frameHeight: 360, packetsSent: 90, framesPerSecond: 24.6, qualityLimitationReason: 'bandwidth' },
+    { type: 'outbound-rtp', kind: 'video', frameWidth: 1280, frameHeight: 720, packetsSent: 7, framesPerSecond: 0 },
     { type: 'remote-inbound-rtp', kind: 'video', packetsLost: 10 },
     { type: 'outbound-rtp', kind: 'audio', packetsSent: 5 },
   ])

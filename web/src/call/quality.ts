@@ -45,9 +45,10 @@ export function reasonsOf(now: LineSample, before: LineSample | undefined): Reas
 type Stat = Record<string, unknown>
 const numberOf = (stat: Stat, key: string): number => (typeof stat[key] === 'number' ? stat[key] : 0)
 
-/** The picture in a report of the browser: the largest of the encodings that are sent, or the one that is received. */
+/** The picture in a report of the browser: the largest of the encodings that move, or the one that is received. */
 export function pictureIn(report: Iterable<unknown>): PictureSample | undefined {
   let best: PictureSample | undefined
+  let most = 0
   let lostByOthers = 0
   for (const entry of report) {
     const stat = entry as Stat
@@ -55,12 +56,16 @@ export function pictureIn(report: Iterable<unknown>): PictureSample | undefined 
     if (stat.type === 'remote-inbound-rtp') lostByOthers += numberOf(stat, 'packetsLost')
     if (stat.type !== 'inbound-rtp' && stat.type !== 'outbound-rtp') continue
     const [width, height] = [numberOf(stat, 'frameWidth'), numberOf(stat, 'frameHeight')]
-    if (width === 0 || width * height < (best?.width ?? 0) * (best?.height ?? 0)) continue
+    const perSecond = Math.round(numberOf(stat, 'framesPerSecond'))
+    // An encoding that nobody watches stands still.
+    const score = width * height * (perSecond > 0 ? 1000 : 1)
+    if (width === 0 || score < most) continue
+    most = score
     const said = stat.qualityLimitationReason
     best = {
       width,
       height,
-      perSecond: Math.round(numberOf(stat, 'framesPerSecond')),
+      perSecond,
       arrived: numberOf(stat, stat.type === 'inbound-rtp' ? 'packetsReceived' : 'packetsSent'),
       lost: numberOf(stat, 'packetsLost'),
       limited: said === 'bandwidth' || said === 'cpu' || said === 'other' ? said : 'none',

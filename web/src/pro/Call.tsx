@@ -15,7 +15,6 @@ import { EndDialog } from './EndDialog'
 import { whoOf } from './format'
 import { Panel } from './Panel'
 import { ProblemNotice } from './parts'
-import { UpgradeButton } from './Upgrade'
 
 /** Own devices first, then the call with the panel beside it. The token is had at the last moment: it lives two minutes. */
 export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }) {
@@ -30,8 +29,8 @@ export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }
   useEffect(() => () => void live.current?.leave(), [])
   // Names never reach the room: they are known to this page by the consultation.
   useEffect(() => {
-    session?.nameThem(new Map(consultation.participants.filter(({ name }) => name !== '').map(({ id, name }) => [id, name])))
-  }, [session, consultation.participants])
+    session?.nameThem(new Map(consultation.participants.map(({ id, name, role }) => [id, name === '' ? t.roles[role] : name])))
+  }, [session, consultation.participants, t])
   const enter = (captured: Captured): void => {
     setFailure(undefined)
     void action
@@ -83,7 +82,6 @@ export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }
       <aside className="pro-call-panel" aria-label={t.panel}>
         <Panel inRoom session={session} />
         <div className="pro-row pro-call-end">
-          {consultation.capabilities.includes('upgrade_to_dossier') && <UpgradeButton />}
           {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
         </div>
       </aside>

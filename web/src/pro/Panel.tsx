@@ -13,6 +13,7 @@ import { FormPanel } from './FormPanel'
 import { PaymentPanel } from './payment/PaymentPanel'
 import { People } from './People'
 import { QualityPanel } from './QualityPanel'
+import { UpgradeButton } from './Upgrade'
 
 type Name = 'people' | 'documents' | 'form' | 'payment' | 'quality'
 
@@ -45,7 +46,12 @@ export function Panel({ inRoom, session }: { inRoom: boolean; session?: CallSess
   return (
     <>
       <Tabs label={t.panel} tabs={tabs} chosen={chosen} onChoose={setTab}>
-        {chosen === 'people' && <People consultation={consultation} inRoom={inRoom} onChanged={reload} />}
+        {chosen === 'people' && (
+          <div className="pro-stack">
+            <People consultation={consultation} inRoom={inRoom} onChanged={reload} />
+            {inRoom && can.includes('upgrade_to_dossier') && <UpgradeButton />}
+          </div>
+        )}
         {chosen === 'documents' && <DocumentsPanel files={files} onFiles={setFiles} />}
         {chosen === 'form' && <FormPanel id={consultation.id} mayValidate={consultation.status === 'ended'} onValidated={reload} />}
         {chosen === 'payment' && <PaymentPanel />}

@@ -1,4 +1,4 @@
-import { useState, type SyntheticEvent } from 'react'
+import { useId, useState, type SyntheticEvent } from 'react'
 import { consultations } from '../api/clinic'
 import { useAction } from '../api/useAction'
 import { useWords } from '../i18n/pro'
@@ -26,6 +26,7 @@ function UpgradeDialog({ onClose }: { onClose: () => void }) {
   const { t } = useWords()
   const { consultation, reload } = useDesk()
   const tell = useToast()
+  const form = useId()
   const [typed, setTyped] = useState(NOBODY)
   const action = useAction()
   const error = useFieldError(action.problem)
@@ -39,14 +40,16 @@ function UpgradeDialog({ onClose }: { onClose: () => void }) {
     })
   }
   return (
-    <Dialog wide title={t.upgrade} onClose={onClose} actions={<Button kind="quiet" onClick={onClose}>{t.cancel}</Button>}>
-      <form className="pro-stack" onSubmit={submit}>
+    <Dialog wide title={t.upgrade} onClose={onClose} actions={
+      <>
+        <Button kind="quiet" onClick={onClose}>{t.cancel}</Button>
+        <Button type="submit" form={form} busy={action.busy}>{t.upgrade}</Button>
+      </>
+    }>
+      <form id={form} className="pro-stack" onSubmit={submit}>
         <Notice>{t.upgradeText}</Notice>
         <PatientFields typed={typed} onChange={setTyped} error={error} />
         <ProblemNotice problem={action.problem} />
-        <div className="pro-row">
-          <Button type="submit" busy={action.busy}>{t.upgrade}</Button>
-        </div>
       </form>
     </Dialog>
   )

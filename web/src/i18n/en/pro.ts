@@ -345,7 +345,7 @@ export const en: Catalogue = {
   endText: 'The call closes for everybody.',
   stay: 'Stay',
   upgrade: 'Make a file',
-  upgradeText: 'Form and report become possible.',
+  upgradeText: 'Documents, prescription, payment and report become possible.',
   upgraded: 'The file is made.',
   callEntering: 'Entering the call…',
   leftCall: 'You left the call. The patient waits.',

@@ -344,7 +344,7 @@ export const fr = {
   endText: 'L’appel se ferme pour tout le monde.',
   stay: 'Rester',
   upgrade: 'Créer le dossier',
-  upgradeText: 'Le formulaire et le compte rendu deviennent possibles.',
+  upgradeText: 'Documents, ordonnance, paiement et compte rendu deviennent possibles.',
   upgraded: 'Le dossier est créé.',
   callEntering: 'Connexion à l’appel…',
   leftCall: 'Vous avez quitté l’appel. Le patient reste en attente.',
