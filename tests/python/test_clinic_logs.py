@@ -2,6 +2,7 @@
 proof, addresses that were asked for, or in clear on the disk."""
 
 import asyncio
+import json
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -121,12 +122,25 @@ async def journey(clinic: Clinic) -> None:
     await doctor.did("/api/v1/auth/logout")
 
 
+async def trail(clinic: Clinic) -> str:
+    """Everything that the trail says, as an administrator reads it."""
+    admin, pages, cursor = await clinic.administrator(), [], ""
+    while True:
+        page = await admin.get(f"/api/v1/admin/audit?limit=100{cursor}")
+        pages += page["items"]
+        if "next" not in page:
+            return json.dumps(pages, ensure_ascii=False)
+        cursor = f"&cursor={page['next']}"
+
+
 async def test_nothing_of_a_person_and_no_secret_is_left_where_it_does_not_belong(clinic):
     await journey(clinic)
     server = clinic.server
     async with aiohttp.ClientSession() as http, http.get(f"{server.http}/metrics") as answer:
         assert answer.status == 200
         metrics = await answer.text()
+    events = await trail(clinic)
+    assert "consultation.created" in events and "document.sent" in events
     proof = await asyncio.to_thread(verified, server.data)
     await server.stop()
     log = server.log.read_text(errors="replace")
@@ -138,7 +152,7 @@ async def test_nothing_of_a_person_and_no_secret_is_left_where_it_does_not_belon
     needles += [" ".join(number[at : at + 2] for at in range(0, 10, 2)) for number in numbers]
     needles += [secret for secret in clinic.secrets if len(secret) >= 6]
     assert len(needles) > 40 and len(log) > 10_000 and "control" in log, "there was something to look through"
-    for place, text in [("the log", log), ("/metrics", metrics), ("the proof of the trail", proof), ("a URL", urls)]:
+    for place, text in [("the log", log), ("/metrics", metrics), ("the trail", events), ("its proof", proof), ("a URL", urls)]:
         lower = text.lower()
         for needle in set(needles):
             for form in {needle, quote(needle)}:

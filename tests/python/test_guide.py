@@ -158,6 +158,7 @@ async def test_guide_row_05_the_mail_says_to_keep_the_page_and_which_browser_wil
     page = await clinic.browser().call("GET", re.search(r"https?://\S+/connexion\b", text).group())
     assert page.status == 200 and page.headers["Content-Type"].startswith("text/html")
     assert re.search(r'<html[^>]* lang="?fr', page.bytes.decode()), "in French for whoever reads it out"
+    assert (await clinic.browser().get("/manifest.webmanifest"))["icons"], "a place on the first screen of a telephone"
 
 
 async def test_guide_row_06_what_the_patients_device_and_network_can_do_is_kept_for_the_professional(clinic, doctor):

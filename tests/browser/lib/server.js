@@ -38,6 +38,9 @@ function spread() {
 /** Starts `chevet serve --dev` on ports of its own, waits until it is ready, and ends it when the test ends. */
 export async function startServer(t, { env = {}, flags = [] } = {}) {
   const port = await freePort()
+  // The system may offer the same port again.
+  let tcpPort = port
+  while (tcpPort === port) tcpPort = await freePort()
   const data = mkdtempSync(join(tmpdir(), 'chevet-test-'))
   const log = join(out, `${slug(t.name)}.server.log`)
   const settings = {
@@ -45,7 +48,7 @@ export async function startServer(t, { env = {}, flags = [] } = {}) {
     CHEVET_SERVER__PORT: String(port),
     CHEVET_SERVER__DATA_DIR: data,
     CHEVET_RTC__UDP_PORT: '0',
-    CHEVET_RTC__TCP_PORT: String(await freePort()),
+    CHEVET_RTC__TCP_PORT: String(tcpPort),
     ...spread(),
     ...env,
   }

@@ -136,8 +136,7 @@ test('A signature is made by typing, placed on a page from a list and by keys, a
   await page.getByRole('img', { name: words.signatureNow }).waitFor()
   assert.deepEqual(await violations(page), [])
 
-  await appointment(doctor, { email: 'anne@maison.example' })
-  const patient = await patientWaits(world)
+  const patient = await together(world, doctor)
   await tab(doctor, words.title)
   await picker(doctor).setInputFiles(file('Ordonnance.pdf', pdf(['Page de garde'], ORDONNANCE)))
   await press(doctor, words.signThenSend)

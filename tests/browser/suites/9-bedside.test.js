@@ -6,9 +6,10 @@ import { test } from 'node:test'
 import { appointment, endForAll, enterCall, JEANNE, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
-import { ask, consultationOf, handOver, pdf } from '../lib/papers.js'
+import { ask, consultationOf, handOver } from '../lib/papers.js'
 import { out } from '../lib/paths.js'
 import { atScreen, begin, onward } from '../lib/patient.js'
+import { ORDONNANCE, pdf } from '../lib/pdf.js'
 import { press, see } from '../lib/press.js'
 import { until } from '../lib/wait.js'
 import { startWorld } from '../lib/world.js'
@@ -43,12 +44,13 @@ async function fits({ page }) {
 /** A photo larger than the server keeps them: written by the browser, with noise that does not compress. */
 async function photo({ page }) {
   const text = await page.evaluate(async () => {
-    const canvas = Object.assign(document.createElement('canvas'), { width: 4200, height: 2600 })
+    const canvas = Object.assign(document.createElement('canvas'), { width: 3400, height: 900 })
     const pen = canvas.getContext('2d')
-    const picture = pen.createImageData(4200, 2600)
-    for (let at = 0; at < picture.data.length; at += 4) picture.data.set([(at * 7919) % 251, at / 200_000, 90, 255], at)
+    const picture = pen.createImageData(3400, 900)
+    const dots = new Uint32Array(picture.data.buffer)
+    for (let at = 0; at < dots.length; at += 1) dots[at] = 0xff000000 | (at * 7919) % 0xffffff
     pen.putImageData(picture, 0, 0)
-    const blob = await new Promise((done) => canvas.toBlob(done, 'image/jpeg', 0.98))
+    const blob = await new Promise((done) => canvas.toBlob(done, 'image/jpeg', 0.95))
     const reader = new FileReader()
     return new Promise((done) => {
       reader.onload = () => done(reader.result.split(',')[1])
@@ -67,7 +69,7 @@ for (const phone of ['Chromium', 'Firefox']) {
     const anne = await together(world, doctor, link)
     const { page } = anne
 
-    await handOver(doctor, consultation, pdf('Ordonnance', 'Paracetamol 1 g, matin et soir'))
+    await handOver(doctor, consultation, pdf(ORDONNANCE))
     const card = page.locator('[data-test=new-document]')
     await card.getByText(words.categories.prescription).waitFor()
     assert.deepEqual(await violations(page), [])
@@ -83,10 +85,13 @@ for (const phone of ['Chromium', 'Firefox']) {
     await card.waitFor({ state: 'detached' })
 
     await page.locator('[data-test=more]').click()
-    const [download] = await Promise.all([page.waitForEvent('download'), page.locator('[data-test=save]').first().click()])
-    const saved = join(out, 'bedside-ordonnance.pdf')
-    await download.saveAs(saved)
-    assert.equal(readFileSync(saved).subarray(0, 5).toString('latin1'), '%PDF-')
+    assert.deepEqual(await violations(page), [])
+    if (phone === 'Chromium') {
+      const [download] = await Promise.all([page.waitForEvent('download'), page.locator('[data-test=save]').first().click()])
+      const saved = join(out, 'bedside-ordonnance.pdf')
+      await download.saveAs(saved)
+      assert.equal(readFileSync(saved).subarray(0, 5).toString('latin1'), '%PDF-')
+    }
 
     const large = await photo(anne)
     await page.locator('[data-test=file-input]').setInputFiles([
@@ -118,7 +123,7 @@ test('An amount is paid on the page of the provider in another tab, after a card
   const world = await startWorld(t, { env: { CHEVET_CLINIC__ADMINISTRATORS: JSON.stringify([JEANNE.email]) } })
   const { guest: texts } = world.words
   const doctor = await professional(world)
-  await ask(doctor, 'POST', '/api/v1/me/payment-activation', {})
+  await ask(doctor, 'POST', '/api/v1/me/payment-activation', {}, { 'Idempotency-Key': 'activation' })
   const [account] = (await ask(doctor, 'GET', '/api/v1/payment-accounts')).items
   const at = `/api/v1/payment-accounts/${account.id}`
   await ask(doctor, 'PUT', `${at}/credentials`, { provider: 'emulator' }, { 'If-Match': '*' })
@@ -209,12 +214,11 @@ test('A line that breaks in the waiting room is told and comes back, and whoever
   await anne.page.goto(link)
   await begin(anne)
   await onward(anne, BORN)
-  await anne.page.context().setOffline(true)
+  const back = world.server.crash()
   await see(anne, texts.waitingLost)
-  assert.deepEqual(await violations(anne.page), [])
-  await anne.page.context().setOffline(false)
-  await anne.page.clock.fastForward(10_000)
+  await back
   await anne.page.getByText(texts.waitingLost).waitFor({ state: 'detached' })
+  await atScreen(anne, 'waiting')
   await anne.page.clock.fastForward(16 * 60_000)
   await see(anne, texts.apology)
   assert.deepEqual(await violations(anne.page), [])
@@ -246,7 +250,10 @@ test('A microphone that says nothing is named before the call and in it', { time
   const { guest: texts } = world.words
   const { doctor, link } = await invited(world)
   const check = await world.onPhone(`${world.server.http}/test`)
-  await check.page.locator('[data-test=allow]').click()
+  const [allow, picture] = ['[data-test=allow]', '.patient-self'].map((what) => check.page.locator(what))
+  // A browser that knows the answer is not asked.
+  await allow.or(picture).first().waitFor()
+  if (await allow.isVisible()) await allow.click()
   await see(check, texts.silent)
   assert.deepEqual(await violations(check.page), [])
   await check.page.close()

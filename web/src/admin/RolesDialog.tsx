@@ -7,7 +7,7 @@ import { ProblemNotice, useFieldError } from '../pro/parts'
 import { Button } from '../ui/Button'
 import { Dialog } from '../ui/Dialog'
 import { CheckField, TextField } from '../ui/Field'
-import { ROLES, users, type User } from './api'
+import { nameOf, ROLES, users, type User } from './api'
 
 /** What somebody is here; a secretary also for whom. */
 export function RolesDialog({ user, onClose, onChanged }: { user: User; onClose: () => void; onChanged: (user: User) => void }) {
@@ -22,7 +22,7 @@ export function RolesDialog({ user, onClose, onChanged }: { user: User; onClose:
   const error = useFieldError(action.problem)
   useEffect(() => {
     let here = true
-    void Promise.all(user.works_for.map((id) => users.get(id).then(({ first_name, exercise_name }) => ({ id, name: `${first_name} ${exercise_name}` }), () => ({ id, name: id })))).then((named) => {
+    void Promise.all(user.works_for.map((id) => users.get(id).then((found) => ({ id, name: nameOf(found) }), () => ({ id, name: id })))).then((named) => {
       if (here) setEmployers((before) => before.map((each) => named.find(({ id }) => id === each.id) ?? each))
     })
     return () => {
@@ -33,13 +33,13 @@ export function RolesDialog({ user, onClose, onChanged }: { user: User; onClose:
     const [found] = (await users.search(typed.trim())).items
     setMissing(found === undefined)
     if (found === undefined) return
-    if (!employers.some(({ id }) => id === found.id)) setEmployers([...employers, { id: found.id, name: `${found.first_name} ${found.exercise_name}` }])
+    if (!employers.some(({ id }) => id === found.id)) setEmployers([...employers, { id: found.id, name: nameOf(found) }])
     setTyped('')
   })
   const secretary = roles.includes('secretary')
   const save = (): void => void action.run(async () => onChanged(await users.setRoles(user.id, roles, secretary ? employers.map(({ id }) => id) : [])))
   return (
-    <Dialog title={t.rolesTitle(`${user.first_name} ${user.exercise_name}`)} onClose={onClose} actions={
+    <Dialog title={t.rolesTitle(nameOf(user))} onClose={onClose} actions={
       <>
         <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
         <Button busy={action.busy} onClick={save}>{pro.save}</Button>

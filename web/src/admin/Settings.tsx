@@ -12,7 +12,7 @@ import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
 import { useToast } from '../ui/Toasts'
 import { MINUTES, settings, type Defaults, type Minutes, type Settings as Values, type SettingsChange } from './api'
-import { changed, daysOf } from './settingsForm'
+import { changed, daysOf, wholeOf } from './settingsForm'
 
 export function Settings() {
   const loaded = useLoad('settings', settings.get)
@@ -40,7 +40,7 @@ function Form({ first: { value, etag }, onSaved }: { first: Versioned<Values>; o
     const change: SettingsChange = {
       contact: { phone: blank(contact.phone) ?? null, email: blank(contact.email) ?? null, hours: blank(contact.hours) ?? null },
       retention: changed(value.retention, days),
-      defaults: { ...Object.fromEntries(MINUTES.map((each) => [each, Number(minutes[each])])), identity_check: check },
+      defaults: { ...Object.fromEntries(MINUTES.map((each) => [each, wholeOf(minutes[each])])), identity_check: check },
       support_may_extend: extend,
     }
     void action.run(async () => {

@@ -12,7 +12,7 @@ import { Dialog } from '../ui/Dialog'
 import { SelectField, TextField } from '../ui/Field'
 import { Spinner } from '../ui/Progress'
 import { useToast } from '../ui/Toasts'
-import { ROLES, STATUSES, users, type AccountStatus, type User } from './api'
+import { nameOf, ROLES, STATUSES, users, type AccountStatus, type User } from './api'
 import { RolesDialog } from './RolesDialog'
 import { usePages } from './usePages'
 
@@ -21,8 +21,6 @@ const TONES: Record<AccountStatus, Tone> = {
 }
 
 type Asked = { user: User; what: 'block' | 'resetSecondFactor' | 'endSessions' }
-
-export const nameOf = (user: User): string => `${user.title} ${user.first_name} ${user.exercise_name}`.trim()
 
 export function Users() {
   const { t } = useAdminWords()
@@ -129,7 +127,7 @@ function UserCard({ user, busy, onAsk, onUnblock, onRoles }: UserCardProps) {
         <dt>{t.email}</dt>
         <dd>{user.email}</dd>
         <dt>{t.number}</dt>
-        <dd>{user.national_number === '' ? t.none : user.national_number}</dd>
+        <dd>{user.national_number ?? t.none}</dd>
         <dt>{t.identifier}</dt>
         <dd><code>{user.id}</code> <CopyButton text={user.id} label={t.about(t.copyId, name)} /></dd>
         <dt>{t.lastLogin}</dt>

@@ -51,12 +51,13 @@ export const ROLES: readonly Role[] = ['professional', 'secretary', 'org_admin',
 export interface User {
   id: string
   email: string
-  title: string
-  first_name: string
-  exercise_name: string
-  profession_code: string
-  national_number: string
-  id_verified_by: string
+  /** Absent for who is no professional. */
+  title?: string
+  first_name?: string
+  exercise_name?: string
+  profession_code?: string
+  national_number?: string
+  id_verified_by?: string
   status: AccountStatus
   roles: Role[]
   works_for: string[]
@@ -66,6 +67,11 @@ export interface User {
   has_password: boolean
   sessions: number
   last_administrator: boolean
+}
+/** How somebody is called here; by the address where no name is known. */
+export function nameOf({ title, first_name, exercise_name, email }: User): string {
+  const name = [title, first_name, exercise_name].filter((part) => part !== undefined && part !== '').join(' ')
+  return name === '' ? email : name
 }
 const user = (id: string): string => `/api/v1/admin/users/${encodeURIComponent(id)}`
 export const users = {

@@ -12,5 +12,5 @@ test('days and hours are the same time', () => {
 test('only what was changed and may be changed is sent, and nonsense is left to the server to refuse', () => {
   const rows = [row('dossier', 720), row('audit', 8760), row('phone_hash', 720, false)]
   expect(changed(rows, { dossier: '10', audit: '365', phone_hash: '1' })).toEqual({ dossier: 240 })
-  expect(changed(rows, { dossier: '' })).toEqual({ dossier: -1 })
+  for (const typed of ['', 'dix', '-1']) expect(changed(rows, { dossier: typed })).toEqual({ dossier: 4_294_967_295 })
 })

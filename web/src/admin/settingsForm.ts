@@ -3,12 +3,18 @@ import type { RetentionRow } from './api'
 /** Days as people type them; parts of a day as a decimal. */
 export const daysOf = (hours: number): string => String(Math.round((hours / 24) * 100) / 100)
 
-/** Hours of what was typed as days, with a comma or a point. What is no number goes to the server as it cannot be good. */
-export const hoursOf = (days: string): number => {
-  const typed = days.trim().replace(',', '.')
-  const read = typed === '' ? NaN : Number(typed)
-  return Number.isFinite(read) ? Math.round(read * 24) : -1
+/** What no bounds allow: so the server refuses what was typed and names its field, instead of the whole request. */
+const NONSENSE = 2 ** 32 - 1
+
+/** What was typed, with a comma or a point, times `unit`. */
+export function wholeOf(typed: string, unit = 1): number {
+  const text = typed.trim().replace(',', '.')
+  const value = text === '' ? NaN : Math.round(Number(text) * unit)
+  return value >= 0 && value < NONSENSE ? value : NONSENSE
 }
+
+/** Hours of what was typed as days. */
+export const hoursOf = (days: string): number => wholeOf(days, 24)
 
 /** The rows that were changed, in hours. */
 export function changed(rows: readonly RetentionRow[], days: Readonly<Record<string, string>>): Record<string, number> {

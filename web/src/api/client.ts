@@ -3,7 +3,7 @@
  * token of the session, kept in memory only.
  */
 
-import { remember } from '../support/diagnostic'
+import { remember } from '../support/memory'
 
 export interface FieldProblem {
   /** JSON pointer into the request. */

@@ -4,8 +4,7 @@ import { ApiError, setCsrf } from '../api/client'
 import { useAction, useLoad } from '../api/useAction'
 import { useHomeWords } from '../i18n/home'
 import { contact, send, type Sent } from '../support/api'
-import { collect } from '../support/diagnostic'
-import { probe } from '../support/probe'
+import { collect } from '../support/collect'
 import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
@@ -61,7 +60,7 @@ function Diagnostic() {
       setStranger(true)
       return
     }
-    setSent(await send(await collect(await probe())))
+    setSent(await send(await collect()))
   })
   return (
     <Card wide title={t.diagnosticTitle}>

@@ -45,10 +45,15 @@ export function Feedback({ api }: { api: GuestApi }) {
                     checked={answers[question] === index + 1}
                     onChange={() => setAnswers({ ...answers, [question]: index + 1 })}
                   />
-                  <span>{step}</span>
+                  <span aria-hidden="true">{index + 1}</span>
+                  <span className="unseen">{step}</span>
                 </label>
               ))}
             </div>
+            <p className="scale-ends" aria-hidden="true">
+              <span>{t.feedbackScale[0]}</span>
+              <span>{t.feedbackScale.at(-1)}</span>
+            </p>
           </fieldset>
         ))}
         <TextArea label={t.feedbackComment} optional rows={3} maxLength={500} value={comment} onChange={(event) => setComment(event.target.value)} />

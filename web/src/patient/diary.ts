@@ -82,13 +82,13 @@ export async function diagnostic(screen: Screen): Promise<object> {
   }
 }
 
-function probeOf(found: Measured): object {
+export function probeOf(found: Measured): Record<string, number | boolean | string> {
   const { websocket, rttMs, jitterMs, lossPermille, upKbps, downKbps } = found
   const known = { rtt_ms: rttMs, jitter_ms: jitterMs, loss_permille: lossPermille, up_kbps: upKbps, down_kbps: downKbps }
   return { websocket, ...Object.fromEntries(Object.entries(known).filter(([, value]) => value !== undefined)), verdict: verdictOf(found) }
 }
 
-async function permission(name: 'camera' | 'microphone'): Promise<string> {
+export async function permission(name: 'camera' | 'microphone' | 'notifications'): Promise<string> {
   try {
     return (await navigator.permissions.query({ name })).state
   } catch {
@@ -96,7 +96,7 @@ async function permission(name: 'camera' | 'microphone'): Promise<string> {
   }
 }
 
-async function deviceCounts(): Promise<{ cameras: number; microphones: number; speakers: number }> {
+export async function deviceCounts(): Promise<{ cameras: number; microphones: number; speakers: number }> {
   // Absent on plain http, whatever the type says.
   const source = navigator.mediaDevices as MediaDevices | undefined
   const all = (await source?.enumerateDevices().catch(() => undefined)) ?? []

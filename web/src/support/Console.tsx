@@ -18,7 +18,7 @@ import { Plot } from '../operator/Plot'
 import '../admin/admin.css'
 import '../operator/operator.css'
 import { extend, read, resend, type About, type Bundle } from './api'
-import type { Diagnostic } from './diagnostic'
+import type { Diagnostic } from './bundle'
 import { timeline, type Moment } from './timeline'
 
 const EXTEND_MIN = 15

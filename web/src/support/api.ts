@@ -1,6 +1,6 @@
 import { request } from '../api/client'
 import type { Invitation } from '../api/types'
-import type { Diagnostic } from './diagnostic'
+import type { Diagnostic } from './bundle'
 
 /** The shapes of the support API, as `docs/openapi-clinic.json` has them. */
 
