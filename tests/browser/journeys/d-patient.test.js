@@ -24,7 +24,7 @@ for (const { desk, phone } of PAIRS) {
     const { words: { pro, guest: texts } } = world
     const { doctor, link } = await invited(world)
     const anne = await world.onPhone(link)
-    await begin(anne, { answer: '3 février 1941' })
+    await begin(anne, { answer: '3/2/1941' })
     await see(anne, texts.wrongAnswer)
     assert.deepEqual(await violations(anne.page), [])
     await identify(anne, 'il y a longtemps')
