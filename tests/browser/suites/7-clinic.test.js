@@ -37,7 +37,7 @@ test('An appointment by mail asks who comes, and ends with a validated form, a r
   await askBirthDates(doctor)
   await appointment(doctor, { email: 'anne@maison.example' })
   const patient = await world.onPhone(await linkSent(world.server, 'mails', '/c'))
-  await begin(patient, { answer: '3 février 1941' })
+  await begin(patient, { answer: '3/2/1941' })
   await see(patient, texts.wrongAnswer)
   await identify(patient, '02/03/1941')
   await agree(patient)
