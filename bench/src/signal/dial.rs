@@ -106,7 +106,13 @@ pub fn tls(ca: Option<&Path>) -> anyhow::Result<Arc<ClientConfig>> {
         }
         anyhow::ensure!(roots.len() > before, "{}: no certificate", path.display());
     }
-    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+    // Named, because another package of a build may bring a second provider.
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 /// Opens the WebSocket. A refusal is told with the server's words.
