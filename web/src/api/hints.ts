@@ -38,10 +38,21 @@ function listenByCookie(path: string, heard: (hint: Hint) => void): () => void {
       if (stream.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS)
     }
   }
-  open()
-  return () => {
+  // A page that the browser keeps for the way back would keep its connection too, and there are six for one server.
+  const rest = (): void => {
     clearTimeout(timer)
     source?.close()
+  }
+  const wake = (event: PageTransitionEvent): void => {
+    if (event.persisted) open()
+  }
+  addEventListener('pagehide', rest)
+  addEventListener('pageshow', wake)
+  open()
+  return () => {
+    removeEventListener('pagehide', rest)
+    removeEventListener('pageshow', wake)
+    rest()
   }
 }
 
