@@ -404,12 +404,13 @@ async def test_guide_row_24_whoever_has_a_question_finds_whom_to_ask_and_a_diagn
     code = (await guest.did("/p/v1/support/bundles", diagnosis))["code"]
     assert re.fullmatch(r"[A-Z0-9]{6}", code)
 
-    helper = await clinic.professional("support@cabinet.example")
-    bundle = f"/api/v1/support/bundles/{code}"
-    for stranger in (doctor, helper):
-        assert (await stranger.call("GET", bundle)).status == 404, "for the support only"
-    await admin.did(f"/api/v1/admin/users/{helper.id}/roles", {"roles": ["support"], "works_for": []}, "PUT")
-    helper = await clinic.log_in("support@cabinet.example")
+    email = "support@cabinet.example"
+    await clinic.confirmed(email)
+    await clinic.approve(email)
+    (user,) = (await admin.did("/api/v1/admin/users/search", {"email": email}))["items"]
+    await admin.did(f"/api/v1/admin/users/{user['id']}/roles", {"roles": ["support"], "works_for": []}, "PUT")
+    helper = await clinic.log_in(email)
+    assert (await doctor.call("GET", f"/api/v1/support/bundles/{code}")).status == 404, "for the support only"
     seen = await helper.get(f"/api/v1/support/bundles/{code.lower()}")
     assert seen["diagnostic"] == diagnosis
     assert [one["role"] for one in seen["consultation"]["participants"] if one["state"] == "waiting"] == ["patient"]

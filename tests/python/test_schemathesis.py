@@ -72,6 +72,11 @@ async def test_no_request_that_the_description_allows_or_forbids_is_an_internal_
         "invitation": one["invitations"][0]["id"], "document": document["id"],
     }  # fmt: skip
     description = await doctor.get("/api/v1/openapi.json")
+    for operation in (one for path in description["paths"].values() for one in path.values()):
+        content = operation.get("requestBody", {}).get("content", {})
+        for kind in [kind for kind in content if kind != "application/json"]:
+            # Bytes, of which the generator knows no more than this.
+            content["application/octet-stream"] = content.pop(kind)
     schema = schemathesis.openapi.from_dict(description)
     operations = [one.ok() for one in schema.get_all_operations()]
     operations = [one for one in operations if one.path not in LEFT_OUT]
