@@ -133,7 +133,7 @@ test('An administrator settles contact and times, blocks an account, tries a ser
   await button(page, 'Enregistrer').click()
   await page.locator('.field-error').waitFor()
   assert.deepEqual(await violations(page), [])
-  await page.getByLabel('Dossier, documents et comptes rendus').fill('12,5')
+  await page.getByLabel('Dossier, documents et comptes rendus').fill('12.5')
   await button(page, 'Enregistrer').click()
   await page.getByText('C’est enregistré.').first().waitFor()
   const kept = await chef.did('GET', '/api/v1/retention')
