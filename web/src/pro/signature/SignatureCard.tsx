@@ -60,7 +60,7 @@ export function SignatureCard() {
           }} />
         ) : (
           <div className="pro-row">
-            <Button kind={me.signature_set ? 'quiet' : 'main'} onClick={() => setMaking(true)}>{me.signature_set ? t.signatureChange : t.signatureMake}</Button>
+            <Button key={me.signature_set ? 'change' : 'make'} kind={me.signature_set ? 'quiet' : 'main'} onClick={() => setMaking(true)}>{me.signature_set ? t.signatureChange : t.signatureMake}</Button>
             {me.signature_set && <Button kind="quiet" onClick={() => setAsking(true)}>{t.signatureDelete}</Button>}
           </div>
         )}
