@@ -57,7 +57,8 @@ export async function enrol(desk, look = async () => undefined) {
 }
 
 export async function logOut(desk) {
-  await press(desk, desk.words.pro.logout)
+  // The page of the account has another beside its session.
+  await button(desk, desk.words.pro.logout).first().click()
   await seeHeading(desk, desk.words.pro.loginTitle)
 }
 
