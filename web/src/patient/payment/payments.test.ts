@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { amountText, asideKey, foremost, stageOf, type Payment, type PaymentState } from './payments'
+import type { PaymentState } from '../../api/payments'
+import { amountText, asideKey, foremost, stageOf, type Payment } from './payments'
 
 const payment = (id: string, state: PaymentState, payable = true): Payment => ({
   id,

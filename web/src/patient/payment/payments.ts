@@ -1,15 +1,5 @@
+import type { PaymentState } from '../../api/payments'
 import type { GuestApi } from '../api'
-
-export type PaymentState =
-  | 'requested'
-  | 'opened'
-  | 'processing'
-  | 'paid'
-  | 'partially_refunded'
-  | 'refunded'
-  | 'failed'
-  | 'cancelled'
-  | 'expired'
 
 /** An amount to pay, or that was paid. */
 export interface Payment {
