@@ -18,7 +18,7 @@ export function Identity({ visit, phone }: { visit: Visit; phone: string | undef
   const about = {
     none: { label: t.askLetters, hint: t.hintLetters },
     first_letters: { label: t.askLetters, hint: t.hintLetters, autoComplete: 'off', maxLength: 40 },
-    birth_date: { label: t.askBirthDate, hint: t.hintBirthDate, autoComplete: 'bday', inputMode: 'text', maxLength: 12 },
+    birth_date: { label: t.askBirthDate, hint: t.hintBirthDate, autoComplete: 'bday', inputMode: 'text', maxLength: 30 },
     code: { label: t.askCode, hint: t.hintCode, autoComplete: 'one-time-code', inputMode: 'numeric', maxLength: 8 },
   } as const
   const send = (event: SyntheticEvent): void => {

@@ -34,7 +34,18 @@ test('a birth date is understood as people write it, and only a real one', () =>
   expect(birthDate('2/3/1941')).toBe('1941-03-02')
   expect(birthDate(' 02.03.1941 ')).toBe('1941-03-02')
   expect(birthDate('29-2-1940')).toBe('1940-02-29')
-  for (const wrong of ['29/2/1941', '31/4/1950', '1941-03-02', '2/3/41', 'hier', '']) expect(birthDate(wrong)).toBeUndefined()
+  for (const wrong of ['29/2/1941', '31/4/1950', '1941-03-02', '2/3/41', 'hier', '', '3/mars', 'mars 1941', '31 juin 1950', '3 brumaire 1941', '3 mars 41', '3 3 3 1941']) expect(birthDate(wrong)).toBeUndefined()
+})
+
+test('a birth date may name its month, in either language and with or without accents', () => {
+  for (const text of ['3 mars 1941', '3 March 1941', ' 03 MARS  1941', '3 mar. 1941', 'March 3rd, 1941', 'march 3 1941', '3-mars-1941']) expect(birthDate(text), text).toBe('1941-03-03')
+  expect(birthDate('1er août 1950')).toBe('1950-08-01')
+  expect(birthDate('29 fevrier 1940')).toBe('1940-02-29')
+  const french = ['janvier', 'février', 'mars', 'avril', 'mai', 'juin', 'juillet', 'août', 'septembre', 'octobre', 'novembre', 'décembre']
+  const english = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December']
+  for (const names of [french, english]) {
+    names.forEach((name, index) => expect(birthDate(`5 ${name} 1960`), name).toBe(`1960-${String(index + 1).padStart(2, '0')}-05`))
+  }
 })
 
 test('the calendar entry is in universal time and cannot be broken by its title', () => {

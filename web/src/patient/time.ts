@@ -56,11 +56,32 @@ export function sameDay(iso: string, now: number, zone: string): boolean {
   return day.format(new Date(iso)) === day.format(now)
 }
 
-/** A birth date as people write it, `2/3/1941` or `02 03 1941`, as `1941-03-02`; `undefined` when it is none. */
+/** How months begin, in French and in English, without accents and in small letters: as short as they stay apart. */
+const MONTHS = [/^jan/, /^fe[vb]/, /^mar/, /^a[vp]r/, /^ma[iy]/, /^jui?n/, /^jui?l/, /^a(ou|ug)/, /^sep/, /^oct/, /^nov/, /^dec/]
+
+/**
+ * A birth date as people write it, `2/3/1941`, `02 03 1941`, « 2 mars 1941 » or “March 2nd, 1941”, as `1941-03-02`; `undefined`
+ * when it is none. In figures the day comes first.
+ */
 export function birthDate(text: string): string | undefined {
-  const found = /^(\d{1,2})[\s./-]+(\d{1,2})[\s./-]+(\d{4})$/.exec(text.trim())
-  const [day, month, year] = (found?.slice(1) ?? []).map(Number)
-  if (day === undefined || month === undefined || year === undefined) return undefined
+  const [, before, middle, year] = /^(\w+)[\s./-]+(\w+)[\s.,/-]+(\d{4})$/.exec(plain(text)) ?? []
+  if (before === undefined || middle === undefined) return undefined
+  const named = monthOf(middle)
+  // Only in letters a month may come before the day.
+  const [day, month] = named === undefined && /^[a-z]/.test(before) ? [dayOf(middle), monthOf(before)] : [dayOf(before), named ?? numberOf(middle)]
+  return day === undefined || month === undefined ? undefined : realDate(Number(year), month, day)
+}
+
+const plain = (text: string): string => text.trim().toLowerCase().normalize('NFD').replace(/\p{M}/gu, '')
+const numberOf = (word: string): number | undefined => (/^\d{1,2}$/.test(word) ? Number(word) : undefined)
+const dayOf = (word: string): number | undefined => numberOf(word.replace(/(er|st|nd|rd|th)$/, ''))
+
+function monthOf(word: string): number | undefined {
+  const at = MONTHS.findIndex((month) => month.test(word))
+  return at < 0 ? undefined : at + 1
+}
+
+function realDate(year: number, month: number, day: number): string | undefined {
   const at = new Date(Date.UTC(year, month - 1, day))
   const real = at.getUTCFullYear() === year && at.getUTCMonth() === month - 1 && at.getUTCDate() === day
   return real ? at.toISOString().slice(0, 10) : undefined
