@@ -45,6 +45,7 @@ export interface Transport {
   state: (id: string) => Promise<UploadState>
   complete: (id: string) => Promise<Document>
   one: (id: string) => Promise<Document>
+  giveUp: (id: string) => Promise<unknown>
 }
 
 export const transportOf = (api: GuestApi): Transport => ({
@@ -54,6 +55,7 @@ export const transportOf = (api: GuestApi): Transport => ({
   state: (id) => api.request('GET', `documents/${id}/upload`),
   complete: (id) => api.post(`documents/${id}/complete`),
   one: (id) => api.request('GET', `documents/${id}`),
+  giveUp: (id) => withdraw(api, id),
 })
 
 export const listOf = (api: GuestApi): Promise<readonly Document[]> => api.request('GET', 'documents')

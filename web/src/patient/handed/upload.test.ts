@@ -47,6 +47,7 @@ function server(fails: (call: string) => string | undefined) {
       })
     },
     one: () => answer('one', () => document('available')),
+    giveUp: () => answer('give up', () => document('purged')),
   }
   return { calls, transport, received: () => received }
 }
@@ -115,8 +116,17 @@ test('a line that stays dead is given up in the end', async () => {
   expect(waits).toEqual(PAUSES_MS)
 })
 
-test('nothing is sent any more once it is cancelled', async () => {
+test('once it is cancelled nothing is sent any more, and the server forgets what it has', async () => {
   const { calls, transport } = server(() => undefined)
   expect(await upload(file, about, transport, hooks(() => calls.includes('piece 0')).given)).toBeUndefined()
-  expect(calls).toEqual(['announce', 'piece 0'])
+  expect(calls).toEqual(['announce', 'piece 0', 'give up'])
+})
+
+test('what was not even announced is given up by nobody, and a giving up that fails fails nothing', async () => {
+  const early = server(() => undefined)
+  expect(await upload(file, about, early.transport, hooks(() => true).given)).toBeUndefined()
+  expect(early.calls).toEqual([])
+  const { calls, transport } = server((call) => (call === 'give up' ? 'unreachable' : undefined))
+  expect(await upload(file, about, transport, hooks(() => calls.includes('announce')).given)).toBeUndefined()
+  expect(calls).toEqual(['announce', 'give up'])
 })

@@ -15,7 +15,10 @@ export interface Hooks {
   wait: (ms: number) => Promise<void>
 }
 
-/** Hands a file over in pieces and goes on after every gap. `undefined`: cancelled. Rejects with what the server refused. */
+/**
+ * Hands a file over in pieces and goes on after every gap. `undefined`: cancelled, and given up at the server as well. Rejects
+ * with what the server refused.
+ */
 export async function upload(
   file: Blob,
   about: { name: string; category: Category },
@@ -49,21 +52,27 @@ export async function upload(
   if (begun === undefined) return undefined
   const { id } = begun.document
   const longest = Math.min(PIECE_BYTES, begun.piece_max)
-  let at = begun.received
-  while (at < file.size && !cancelled()) {
-    const first = at
-    const sent = await attempt(() => transport.piece(id, first, file.slice(first, first + longest), file.size))
-    // After a failure the server says how much of it arrived.
-    const state = sent ?? (await insist(() => transport.state(id)))
-    if (state === undefined) return undefined
-    at = state.received
-    progress(at)
+  const send = async (): Promise<Document | undefined> => {
+    let at = begun.received
+    while (at < file.size && !cancelled()) {
+      const first = at
+      const sent = await attempt(() => transport.piece(id, first, file.slice(first, first + longest), file.size))
+      // After a failure the server says how much of it arrived.
+      const state = sent ?? (await insist(() => transport.state(id)))
+      if (state === undefined) return undefined
+      at = state.received
+      progress(at)
+    }
+    while (!cancelled()) {
+      const done = await attempt(() => finish(id, transport))
+      if (done !== undefined) return done
+    }
+    return undefined
   }
-  while (!cancelled()) {
-    const done = await attempt(() => finish(id, transport))
-    if (done !== undefined) return done
-  }
-  return undefined
+  const done = await send()
+  // Else it counts among the files of the consultation until it expires.
+  if (done === undefined) await transport.giveUp(id).catch(() => undefined)
+  return done
 }
 
 async function finish(id: string, transport: Transport): Promise<Document> {

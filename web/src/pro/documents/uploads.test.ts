@@ -48,6 +48,10 @@ function server(fail: (what: keyof UploadApi, count: number) => Error | undefine
       state = 'available'
       return Promise.resolve(shown(state))
     },
+    withdraw: async () => {
+      count('withdraw')
+      return Promise.resolve(shown('purged'))
+    },
   }
   return { api, counts, announced, bytes: () => new Blob(kept).arrayBuffer(), finish: (next: DocumentBody['state']) => (state = next) }
 }
@@ -121,7 +125,7 @@ test('a refusal of the file ends it with the reason', async () => {
   expect([item.step, item.problem?.code, far.counts.complete]).toEqual(['failed', 'file-type-not-allowed', 1])
 })
 
-test('a cancelled upload sends nothing more, and the next one has its turn', async () => {
+test('a cancelled upload sends nothing more and is given up at the server, and the next one has its turn', async () => {
   const far = server((what, count) => {
     if (what === 'piece' && count === 2) uploads.cancel('1')
     return undefined
@@ -131,7 +135,7 @@ test('a cancelled upload sends nothing more, and the next one has its turn', asy
   const second = uploads.add(sending(10))
   expect((await first).step).toBe('cancelled')
   expect((await second).step).toBe('done')
-  expect(far.counts).toMatchObject({ begin: 2, piece: 3, complete: 1 })
+  expect(far.counts).toMatchObject({ begin: 2, piece: 3, complete: 1, withdraw: 1 })
   uploads.forget('1')
   expect(uploads.list().map(({ id }) => id)).toEqual(['2'])
 })

@@ -42,7 +42,7 @@ export interface Sending {
 }
 
 /** What uploads ask of the server; apart for the tests. */
-export type UploadApi = Pick<typeof documents, 'begin' | 'piece' | 'progress' | 'complete'>
+export type UploadApi = Pick<typeof documents, 'begin' | 'piece' | 'progress' | 'complete' | 'withdraw'>
 
 /** Waits a moment, or until the network is back. Ends at once when the signal is given. */
 export type Pause = (milliseconds: number, signal: AbortSignal) => Promise<void>
@@ -120,6 +120,8 @@ export class Uploads {
     if (job === undefined || job.item.step === 'done') return
     job.stop.abort()
     this.set(job, { step: 'cancelled' })
+    // Else it counts among the files of the consultation until it expires. Of what was refused nothing is left to take back.
+    if (job.document !== undefined) this.api.withdraw(this.consultation, job.document).catch(() => undefined)
   }
 
   /** Takes what is over out of the list. */
