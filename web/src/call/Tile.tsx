@@ -8,9 +8,11 @@ interface TileProps {
   person: PersonView
   /** Shows the shared screen instead of the camera. */
   screen?: boolean
+  /** What one's own tile says instead of the name. */
+  ownName?: string
 }
 
-export function Tile({ person, screen = false }: TileProps) {
+export function Tile({ person, screen = false, ownName }: TileProps) {
   const { t } = useWords()
   const track = screen ? person.screen : person.camera
   const label = screen
@@ -18,7 +20,7 @@ export function Tile({ person, screen = false }: TileProps) {
       ? t.yourScreen
       : t.screenOf(person.name)
     : person.isLocal
-      ? t.nameYou(person.name)
+      ? (ownName ?? t.nameYou(person.name))
       : person.name
   const states = [
     !screen && !person.microphoneOn && t.micIsOff,

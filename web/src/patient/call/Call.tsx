@@ -84,7 +84,7 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
         )}
         {me?.camera !== undefined && (
           <ul className="pcall-me" aria-label={t.me}>
-            <Tile person={{ ...me, name: t.me }} />
+            <Tile person={{ ...me, name: t.me }} ownName={t.me} />
           </ul>
         )}
         <div className="pcall-banners">
