@@ -5,8 +5,8 @@ export const en: Catalogue = {
 
   identityTitle: 'A question for your safety',
   askBirthDate: 'What is your date of birth?',
-  hintBirthDate: 'Day, month, year. For example: 2/3/1941',
-  badBirthDate: 'Write the day, the month and the year: 2/3/1941.',
+  hintBirthDate: 'Day, month, year. For example: 2/3/1941 or 2 March 1941',
+  badBirthDate: 'Write the day, the month and the year: 2/3/1941 or 2 March 1941.',
   askLetters: 'What are the first 3 letters of your birth name?',
   hintLetters: 'For example: MAR for MARTIN',
   askCode: 'What is the code of 6 digits?',
