@@ -33,10 +33,14 @@ impl TestClinic {
     }
 
     pub async fn with(change: impl FnOnce(&mut ClinicConfig)) -> TestClinic {
+        TestClinic::by(Clock::frozen(afternoon()), change).await
+    }
+
+    pub async fn by(clock: Clock, change: impl FnOnce(&mut ClinicConfig)) -> TestClinic {
         let dir = tempfile::tempdir().unwrap();
         let mut config = ClinicConfig { data_dir: dir.path().to_owned(), ..ClinicConfig::default() };
         change(&mut config);
-        let clinic = Clinic::start(config, Clock::frozen(afternoon())).await.unwrap();
+        let clinic = Clinic::start(config, clock).await.unwrap();
         TestClinic { clinic, _dir: dir }
     }
 }
@@ -65,5 +69,6 @@ pub fn account(clinic: &Clinic, email: &str) -> Account {
         locked_until: None,
         session_epoch: 0,
         works_for: Vec::new(),
+        closed_at: None,
     }
 }

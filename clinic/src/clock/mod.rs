@@ -27,6 +27,9 @@ enum Source {
     /// The machine's clock, ahead by so much.
     Ahead(Arc<watch::Sender<SignedDuration>>),
     Frozen(Arc<watch::Sender<Timestamp>>),
+    /// Frozen, but for a millisecond at each look.
+    #[cfg(test)]
+    Creeping(Arc<watch::Sender<Timestamp>>),
 }
 
 impl Clock {
@@ -45,12 +48,23 @@ impl Clock {
         Clock { source: Source::Frozen(Arc::new(watch::Sender::new(at))) }
     }
 
+    /// Whoever looks twice sees two times, as on a slow day.
+    #[cfg(test)]
+    pub fn creeping(at: Timestamp) -> Clock {
+        Clock { source: Source::Creeping(Arc::new(watch::Sender::new(at))) }
+    }
+
     /// To the millisecond: what is stored, shown and compared is the same.
     pub fn now(&self) -> Timestamp {
         let now = match &self.source {
             Source::System => Timestamp::now(),
             Source::Ahead(by) => Timestamp::now().saturating_add(*by.borrow()).unwrap_or(Timestamp::MAX),
             Source::Frozen(at) => *at.borrow(),
+            #[cfg(test)]
+            Source::Creeping(at) => {
+                at.send_modify(|now| *now += SignedDuration::from_millis(1));
+                *at.borrow()
+            }
         };
         Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
     }
@@ -68,6 +82,8 @@ impl Clock {
             Source::System => {}
             Source::Ahead(ahead) => ahead.send_modify(|ahead| *ahead = ahead.saturating_add(by)),
             Source::Frozen(at) => at.send_modify(|now| *now = now.saturating_add(by).unwrap_or(*now)),
+            #[cfg(test)]
+            Source::Creeping(at) => at.send_modify(|now| *now += by),
         }
     }
 
@@ -96,6 +112,10 @@ impl Clock {
             }
             Source::Frozen(at) => {
                 // The sender is ours, so the channel cannot be closed while we wait.
+                let _ = at.subscribe().wait_for(|now| *now >= due).await;
+            }
+            #[cfg(test)]
+            Source::Creeping(at) => {
                 let _ = at.subscribe().wait_for(|now| *now >= due).await;
             }
         }

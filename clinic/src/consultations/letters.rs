@@ -160,9 +160,13 @@ pub fn reminder(clinic: &Clinic, tx: &mut Tx<'_>, consultation: &Consultation) -
     to_all(clinic, tx, consultation, &Which::Reminder, is_open)
 }
 
-/// After [`revoke_all`]: to those whose link was good until now, if the invitation left at all.
-pub fn cancelled(clinic: &Clinic, tx: &mut Tx<'_>, consultation: &Consultation) -> Result<(), StoreError> {
-    let now = clinic.clock().now();
+/// After [`revoke_all`] of the same instant: to those whose link was good until then, if the invitation left at all.
+pub fn cancelled(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    consultation: &Consultation,
+) -> Result<(), StoreError> {
     let told = |invitation: &Invitation| {
         invitation.revoked_at == Some(now)
             && invitation.message.is_some()
@@ -173,8 +177,7 @@ pub fn cancelled(clinic: &Clinic, tx: &mut Tx<'_>, consultation: &Consultation) 
 }
 
 /// All links are dead: sessions end, letters that wait are taken back.
-pub fn revoke_all(clinic: &Clinic, tx: &mut Tx<'_>, consultation: &Consultation) -> Result<(), StoreError> {
-    let now = clinic.clock().now();
+pub fn revoke_all(tx: &mut Tx<'_>, now: Timestamp, consultation: &Consultation) -> Result<(), StoreError> {
     for mut invitation in invitations(tx, consultation)? {
         if is_open(&invitation) {
             revoke(tx, now, &mut invitation)?;

@@ -172,8 +172,8 @@ fn apply(
                 tx.schedule(&Job::new(timers::ROOM, &consultation.id, now))?;
             }
         }
-        Effect::RevokeLinks => letters::revoke_all(clinic, tx, consultation)?,
-        Effect::TellCancelled => letters::cancelled(clinic, tx, consultation)?,
+        Effect::RevokeLinks => letters::revoke_all(tx, now, consultation)?,
+        Effect::TellCancelled => letters::cancelled(clinic, tx, now, consultation)?,
         Effect::TellMoved => letters::moved(clinic, tx, consultation)?,
         Effect::SetStarted => {
             consultation.started_at = Some(now);

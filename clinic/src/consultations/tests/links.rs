@@ -102,6 +102,15 @@ async fn a_moved_appointment_keeps_its_link_and_tells_the_new_hour() {
 }
 
 #[tokio::test]
+async fn a_cancellation_is_told_though_the_clock_runs_on_while_it_is_done() {
+    let world = World::by(Clock::creeping(afternoon()), |_| ()).await;
+    let (doctor, made, _) = link(&world).await;
+    let path = format!("/api/v1/consultations/{}", made["id"].as_str().unwrap());
+    world.did(&doctor, &format!("{path}/cancel"), json!({})).await;
+    world.mail("+33612345678", "cancelled").await;
+}
+
+#[tokio::test]
 async fn a_cancelled_appointment_and_a_revoked_link_are_dead_at_once() {
     let world = World::new().await;
     let (doctor, made, secret) = link(&world).await;

@@ -24,6 +24,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
+use crate::clock::Clock;
 use crate::crypto::{Purpose, Secret};
 use crate::http::session;
 use crate::ids::AccountId;
@@ -33,7 +34,7 @@ use crate::model::{
 };
 use crate::outbox::{Channel, Deliver, DeliveryError, Message, Receipt};
 use crate::store::IndexKey;
-use crate::testing::{TestClinic, account};
+use crate::testing::{TestClinic, account, afternoon};
 use fake::FakeControl;
 
 pub(crate) const PHONE: &str = "06 12 34 56 78";
@@ -75,8 +76,12 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut crate::ClinicConfig)) -> World {
+        World::by(Clock::frozen(afternoon()), change).await
+    }
+
+    pub async fn by(clock: Clock, change: impl FnOnce(&mut crate::ClinicConfig)) -> World {
         let (control, access) = FakeControl::start().await;
-        let clinic = TestClinic::with(|config| {
+        let clinic = TestClinic::by(clock, |config| {
             config.control = access;
             change(config);
         })
