@@ -69,6 +69,5 @@ pub fn account(clinic: &Clinic, email: &str) -> Account {
         locked_until: None,
         session_epoch: 0,
         works_for: Vec::new(),
-        closed_at: None,
     }
 }
