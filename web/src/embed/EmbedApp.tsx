@@ -10,7 +10,7 @@ import { ConsultationPage } from '../pro/ConsultationPage'
 import { takeFragment } from '../pro/router'
 import { Notice } from '../ui/Notice'
 import { Page } from '../ui/Page'
-import { Spinner } from '../ui/Progress'
+import { PageSpinner } from '../ui/Progress'
 import { Toasts } from '../ui/Toasts'
 import '../pro/pro.css'
 import { between, momentOf, originAround, post, type Moment, type Received } from './protocol'
@@ -45,7 +45,7 @@ export default function EmbedApp() {
   )
   switch (state.at) {
     case 'opening':
-      return <Spinner>{t.opening}</Spinner>
+      return <PageSpinner>{t.opening}</PageSpinner>
     case 'failed':
       return (
         <Page line={t.line} title={t.failedTitle}>

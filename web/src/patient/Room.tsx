@@ -1,6 +1,6 @@
 import { lazy, Suspense, useEffect, useRef } from 'react'
 import { Button } from '../ui/Button'
-import { Spinner } from '../ui/Progress'
+import { PageSpinner } from '../ui/Progress'
 import { CameraIcon } from '../ui/icons'
 import { usePreview } from '../media/usePreview'
 import { DeviceCheck } from './DeviceCheck'
@@ -78,7 +78,7 @@ export function Room({ visit, handed, payments, phone }: RoomProps) {
       return <Waiting visit={visit} preview={preview} phone={phone} />
     default:
       return (
-        <Suspense fallback={<div className="waiting"><Spinner>{t.entering}</Spinner></div>}>
+        <Suspense fallback={<PageSpinner>{t.entering}</PageSpinner>}>
           <CallScreen visit={visit} handed={handed} payments={payments} take={preview.take} phone={phone} />
         </Suspense>
       )

@@ -6,7 +6,7 @@ import { useWords, type PlainText } from '../i18n/pro'
 import { useMe } from '../auth/session'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
-import { Spinner } from '../ui/Progress'
+import { PageSpinner, Spinner } from '../ui/Progress'
 import { useToast } from '../ui/Toasts'
 import { About, isLive } from './About'
 import { AfterCall } from './AfterCall'
@@ -68,7 +68,7 @@ function Inside({ problem }: { problem: ReactNode }) {
   const [left, setLeft] = useState<EndReason>()
   if (calling) {
     return (
-      <Suspense fallback={<Spinner>{t.callEntering}</Spinner>}>
+      <Suspense fallback={<PageSpinner>{t.callEntering}</PageSpinner>}>
         <Call
           onLeft={(reason) => {
             setCalling(false)

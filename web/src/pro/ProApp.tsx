@@ -13,7 +13,7 @@ import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { Page } from '../ui/Page'
-import { Spinner } from '../ui/Progress'
+import { PageSpinner } from '../ui/Progress'
 import { Toasts } from '../ui/Toasts'
 import { Account } from './Account'
 import { Appointment } from './Appointment'
@@ -57,7 +57,7 @@ export default function ProApp() {
   useEffect(() => onLoggedOut(() => setSession(null)), [setSession])
   const value = useMemo(() => ({ session: session ?? null, setSession }), [session, setSession])
   if (problem !== undefined) return <Failed problem={problem} onRetry={look} />
-  if (session === undefined) return <Spinner />
+  if (session === undefined) return <PageSpinner />
   return (
     <SessionContext value={value}>
       <Toasts>
@@ -113,7 +113,7 @@ function SignedIn({ path, session }: { path: string; session: Session }) {
     [loaded.value, loaded.reload],
   )
   if (loaded.problem !== undefined && own === undefined) return <Failed problem={loaded.problem} onRetry={loaded.reload} />
-  if (own === undefined) return <Spinner />
+  if (own === undefined) return <PageSpinner />
   return (
     <MeContext value={own}>
       <Waiting enabled={own.me.tool_open}>
@@ -127,8 +127,8 @@ function Screen({ path, session }: { path: string; session: Session }): ReactNod
   const { t } = useWords()
   const { me } = useMe()
   if (path === paths.account) return <Account />
-  if ((path === paths.admin || path.startsWith(`${paths.admin}/`)) && session.roles.includes('org_admin')) return <Suspense fallback={<Spinner />}><Admin path={path} /></Suspense>
-  if (path === paths.support && session.roles.includes('support')) return <Suspense fallback={<Spinner />}><Support /></Suspense>
+  if ((path === paths.admin || path.startsWith(`${paths.admin}/`)) && session.roles.includes('org_admin')) return <Suspense fallback={<PageSpinner />}><Admin path={path} /></Suspense>
+  if (path === paths.support && session.roles.includes('support')) return <Suspense fallback={<PageSpinner />}><Support /></Suspense>
   if (path.startsWith(paths.list) && !me.tool_open) return <OpenTool />
   if (path === paths.list) return <List />
   if (path === paths.appointment) return <Appointment />
@@ -136,7 +136,7 @@ function Screen({ path, session }: { path: string; session: Session }): ReactNod
   if (id !== undefined) return <ConsultationPage key={id} id={id} />
   const sheet = sheetOf(path)
   if (sheet !== undefined) return <SheetPage key={sheet} id={sheet} />
-  if (path === paths.login) return <Spinner />
+  if (path === paths.login) return <PageSpinner />
   return (
     <Page line={t.line} title={t.notFound} screen={path}>
       <To path={paths.list}>{t.toList}</To>

@@ -1,13 +1,22 @@
 import { useCommon } from '../i18n/common'
 
 /** Something is under way; the words say what. */
-export function Spinner({ children }: { children?: string }) {
+export function Spinner({ children }: { children?: string | undefined }) {
   const { t } = useCommon()
   return (
     <p className="spinning" role="status">
       <span className="spinner" aria-hidden="true" />
       {children ?? t.working}
     </p>
+  )
+}
+
+/** The same where it is all there is of the page. */
+export function PageSpinner({ children }: { children?: string }) {
+  return (
+    <div className="spinning-page">
+      <Spinner>{children}</Spinner>
+    </div>
   )
 }
 
