@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState, useSyncExternalStore, type CSSProperties } from 'react'
 import { useWords } from '../i18n/call'
+import { HelpLink } from '../ui/HelpLink'
 import { LanguageSwitch } from '../ui/LanguageSwitch'
 import { CloseIcon, Logo, SoundIcon } from '../ui/icons'
 import { Controls } from './Controls'
@@ -56,6 +57,7 @@ export function CallPage({ session, room, files = true }: { session: CallSession
         </span>
         <span className="call-count">{t.people(view.people.length)}</span>
         <LanguageSwitch />
+        <HelpLink className="help call-help" />
       </header>
       <main className="call-main">
         <Banners session={session} view={view} />

@@ -1,6 +1,7 @@
 import { useEffect, useRef, type ReactNode } from 'react'
 import { useCommon } from '../i18n/common'
 import { TextSize, ThemeChoice } from './DisplayMenu'
+import { HelpLink } from './HelpLink'
 import { LanguageSwitch } from './LanguageSwitch'
 import { HelpIcon, Logo } from './icons'
 import { shown } from './shown'
@@ -65,12 +66,7 @@ export function Page({ line, title, screen, navigation, help = HELP, foot, wide 
       </main>
       <footer className="page-foot">
         {'href' in help ? (
-          // Beside the page that it is about, which may hold what nobody saved yet.
-          <a className="help" href={help.href} target="_blank" rel="noopener">
-            <HelpIcon />
-            {t.help}
-            <span className="unseen"> ({t.newTab})</span>
-          </a>
+          <HelpLink href={help.href} />
         ) : (
           <button type="button" className="help" onClick={help.onClick}>
             <HelpIcon />
