@@ -48,11 +48,15 @@ export function ConsultationPage({ id }: { id: string }) {
 /** Tells of what came while the eyes are elsewhere. */
 function News() {
   const { t } = useDocumentWords()
-  const { documents, payments } = useDesk()
+  const { t: words } = useWords()
+  const { consultation, documents, payments } = useDesk()
   const tell = useToast()
   const paidText = usePaidText()
   useNews(documents.value, (one) => `${one.id} ${isToCheck(one)}`, (one) => {
     if (isToCheck(one)) tell(t.received(one.name))
+  })
+  useNews(consultation.participants, (one) => `${one.id} ${one.consent ?? ''}`, (one) => {
+    if (one.consent === 'refused') tell(words.refusedBy(one.name === '' ? words.roles[one.role] : one.name))
   })
   useNews(payments.value, (one) => `${one.id} ${one.paid_at ?? ''}`, (one) => {
     const text = paidText(one)

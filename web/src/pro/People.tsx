@@ -15,6 +15,7 @@ import { ProblemNotice, useFieldError } from './parts'
 const PRESENT = ['admitted', 'connected', 'reconnecting']
 /** Where a page of theirs should be open. */
 const AWAY = ['waiting', 'admitted', 'connected']
+const PRESENT_OR_WAITING = ['waiting', ...PRESENT]
 const VERDICT_TONES = { green: 'good', orange: 'warn', red: 'bad' } as const
 
 /** Who waits, who is there, who else was invited. `inRoom`: letting in needs the professional in the call. */
@@ -85,12 +86,12 @@ function About({ person }: { person: Person }) {
   return (
     <>
       <p>
-        <strong>{person.name === '' ? t.noName : person.name}</strong>, {t.roles[person.role]} <Chip tone={person.here ? 'good' : 'neutral'}>{t.states[person.state]}</Chip>
+        <strong>{person.name === '' ? t.noName : person.name}</strong>, {t.roles[person.role]} <Chip tone={person.here && PRESENT_OR_WAITING.includes(person.state) ? 'good' : 'neutral'}>{t.states[person.state]}</Chip>
       </p>
       <p className="pro-row">
         {person.device_verdict !== undefined && person.device_verdict !== null && <Chip tone={VERDICT_TONES[person.device_verdict]}>{t.verdicts[person.device_verdict]}</Chip>}
         {AWAY.includes(person.state) && !person.here && <Chip tone="warn">{desk.away}</Chip>}
-        {person.state === 'waiting' && person.consent === 'refused' && <Chip tone="bad">{t.consentRefused}</Chip>}
+        {person.consent === 'refused' && <Chip tone="bad">{t.consentRefused}</Chip>}
         {person.state === 'waiting' && (person.consent === undefined || person.consent === null) && <Chip tone="warn">{t.consentMissing}</Chip>}
         {person.identity_passed === false && <Chip tone="warn">{t.identityFailed}</Chip>}
       </p>
