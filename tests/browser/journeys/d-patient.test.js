@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { NO_DEVICES } from '../lib/browsers.js'
 import { appointment, askBirthDates, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
@@ -86,7 +87,8 @@ test('journey_d_a_refusal_of_consent_ends_politely_and_the_professional_sees_it'
   await anne.page.locator('[data-test=refuse]').click()
   await atScreen(anne, 'refused')
   assert.deepEqual(await violations(anne.page), [])
-  await see(doctor, pro.consentRefused)
+  await see(doctor, pro.refusedBy('Anne Lefèvre'))
+  await doctor.page.locator('.pro-person .chip').getByText(pro.consentRefused, { exact: true }).waitFor()
   world.noComplaints()
 })
 
@@ -107,29 +109,87 @@ test('journey_d_five_wrong_answers_lock_the_door_and_say_until_when', { timeout:
   world.noComplaints()
 })
 
-test('journey_d_a_camera_that_is_blocked_is_explained_can_be_tried_again_and_is_not_needed', { timeout: 300_000 }, async (t) => {
+for (const { desk, phone } of PAIRS) {
+  test(`journey_d_a_camera_that_is_blocked_is_explained_can_be_tried_again_and_is_not_needed (${desk} and ${phone})`, { timeout: 300_000 }, async (t) => {
+    const world = await startWorld(t, { desk, phone, phoneWith: NO_DEVICES })
+    const { words: { guest: texts } } = world
+    const { doctor, link } = await invited(world)
+    const anne = await world.onPhone(link)
+    await begin(anne, { answer: BORN })
+    await agree(anne)
+    await tellPlace(anne)
+    const blocked = anne.page.locator('.notice-bad', { hasText: texts.deniedTitle(texts.thingBoth) })
+    await anne.page.locator('[data-test=allow]').click()
+    await blocked.waitFor()
+    const steps = texts.deniedSteps[phone === 'Firefox' ? 'firefox' : 'chrome']
+    assert.deepEqual(await blocked.locator('li').allTextContents(), steps)
+    assert.deepEqual(await violations(anne.page), [])
+    await anne.page.locator('[data-test=retry]').click()
+    await blocked.waitFor()
+    await see(anne, texts.withoutBoth)
+    await anne.page.locator('[data-test=checked]').click()
+    await atScreen(anne, 'waiting')
+    await enterCall(doctor)
+    await letIn(doctor)
+    await anne.page.locator('[data-test=patient-call]').waitFor()
+    await until('she sees the doctor', async () => (await anne.page.locator('.tile video').count()) === 1, { why: anne.why })
+    assert.deepEqual(await violations(anne.page), [])
+    world.noComplaints()
+  })
+}
+
+/** How browsers call themselves, and whose steps are shown there. */
+const BROWSERS = {
+  'safari-ios': 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1',
+  'other-ios': 'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) CriOS/126.0.0.0 Mobile/15E148 Safari/604.1',
+  'chrome-android': 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Mobile Safari/537.36',
+  samsung: 'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) SamsungBrowser/25.0 Chrome/121.0.0.0 Mobile Safari/537.36',
+  'firefox-android': 'Mozilla/5.0 (Android 14; Mobile; rv:127.0) Gecko/127.0 Firefox/127.0',
+  firefox: 'Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0',
+  'safari-mac': 'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Safari/605.1.15',
+  chrome: 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
+}
+
+test('journey_d_each_browser_that_blocks_the_camera_gets_its_own_steps', { timeout: 240_000 }, async (t) => {
+  const world = await startWorld(t, { phoneWith: NO_DEVICES })
+  const { words: { guest: texts } } = world
+  assert.deepEqual(Object.keys(BROWSERS).sort(), Object.keys(texts.deniedSteps).sort())
+  for (const [browser, userAgent] of Object.entries(BROWSERS)) {
+    const anne = await world.onPhone(`${world.server.http}/test`, { userAgent })
+    await anne.page.locator('[data-test=allow]').click()
+    const blocked = anne.page.locator('.notice-bad', { hasText: texts.deniedTitle(texts.thingBoth) })
+    await blocked.waitFor()
+    assert.deepEqual(await blocked.locator('li').allTextContents(), texts.deniedSteps[browser], browser)
+    // Safari asks no second time on the same page.
+    const again = /ios|safari/.test(browser) ? texts.reload : texts.again
+    await button(anne, again).waitFor()
+    assert.deepEqual(await violations(anne.page), [])
+  }
+  world.noComplaints()
+})
+
+test('journey_d_a_camera_that_stops_in_the_call_is_told_and_goes_on_at_a_press', { timeout: 300_000 }, async (t) => {
   const world = await startWorld(t)
   const { words: { guest: texts } } = world
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)
-  // Chromium refuses whatever a list of permissions leaves out.
-  await anne.page.context().grantPermissions(['notifications'])
-  await begin(anne, { answer: BORN })
-  await agree(anne)
-  await tellPlace(anne)
-  await anne.page.locator('[data-test=allow]').click()
-  await see(anne, texts.deniedTitle(texts.thingBoth))
-  assert.deepEqual(await violations(anne.page), [])
-  await anne.page.locator('[data-test=retry]').click()
-  await see(anne, texts.deniedTitle(texts.thingBoth))
-  await see(anne, texts.withoutBoth)
-  await anne.page.locator('[data-test=checked]').click()
-  await atScreen(anne, 'waiting')
+  await toWaitingRoom(anne, { answer: BORN })
   await enterCall(doctor)
   await letIn(doctor)
-  await anne.page.locator('[data-test=patient-call]').waitFor()
-  await until('she sees the doctor', async () => (await anne.page.locator('.tile video').count()) === 1, { why: anne.why })
+  await seeEachOther([doctor, anne])
+  const frozen = anne.page.locator('[data-test=frozen]')
+  assert.equal(await frozen.count(), 0)
+  // As the system does when a telephone call takes the camera away.
+  await anne.page.locator('.pcall-me video').evaluate((video) => {
+    const [track] = video.srcObject.getVideoTracks()
+    Object.defineProperty(track, 'muted', { value: true })
+    track.dispatchEvent(new Event('mute'))
+  })
+  await frozen.waitFor()
   assert.deepEqual(await violations(anne.page), [])
+  await frozen.getByRole('button', { name: texts.rouse }).click()
+  await frozen.waitFor({ state: 'detached' })
+  await seeEachOther([doctor, anne])
   world.noComplaints()
 })
 
@@ -192,10 +252,10 @@ test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300
 })
 
 /** What a strict company network does to WebRTC. */
-const NO_UDP = ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp']
+const NO_UDP = { flags: ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp'] }
 
 test('journey_d_where_udp_is_blocked_the_call_goes_over_tcp', { timeout: 300_000 }, async (t) => {
-  const world = await startWorld(t, { phoneFlags: NO_UDP })
+  const world = await startWorld(t, { phoneWith: NO_UDP })
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)
   await toWaitingRoom(anne, { answer: BORN })
@@ -206,7 +266,7 @@ test('journey_d_where_udp_is_blocked_the_call_goes_over_tcp', { timeout: 300_000
 })
 
 test('journey_d_where_every_way_of_the_video_is_blocked_the_page_says_so_and_names_the_telephone', { timeout: 300_000 }, async (t) => {
-  const world = await startWorld(t, { phoneFlags: NO_UDP, env: { CHEVET_RTC__TCP_PORT: 'off' } })
+  const world = await startWorld(t, { phoneWith: NO_UDP, env: { CHEVET_RTC__TCP_PORT: 'off' } })
   const { words: { guest: texts } } = world
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)

@@ -27,6 +27,12 @@ const FIREFOX_PREFERENCES = {
   'intl.accept_languages': 'fr-FR,fr',
 }
 
+/** For `startBrowser`: whoever asks for camera or microphone is refused. */
+export const NO_DEVICES = {
+  flags: ['--use-fake-ui-for-media-stream=deny'],
+  preferences: { 'media.navigator.permission.disabled': false, 'permissions.default.camera': 2, 'permissions.default.microphone': 2 },
+}
+
 /** Starts Chromium as a process of ours, so that a test can stop, resume and end it by its pid. */
 export async function startChromium(t, flags = []) {
   const profile = mkdtempSync(join(tmpdir(), 'chevet-chromium-'))
@@ -77,8 +83,8 @@ function insertAsTyped() {
 }
 
 /** Debian's Firefox, by WebDriver BiDi: Playwright's own protocol needs a Firefox of its own. */
-export async function startFirefox(t) {
-  const browser = await firefox.launch({ channel: 'moz-firefox', executablePath: FIREFOX, firefoxUserPrefs: FIREFOX_PREFERENCES, timeout: 90_000 })
+export async function startFirefox(t, preferences = {}) {
+  const browser = await firefox.launch({ channel: 'moz-firefox', executablePath: FIREFOX, firefoxUserPrefs: { ...FIREFOX_PREFERENCES, ...preferences }, timeout: 90_000 })
   answerForFirefox(browser)
   t.after(() => Promise.race([browser.close().catch(() => undefined), sleep(10_000)]))
   const open = async ({ isMobile: _, ...options } = {}) => {
@@ -91,7 +97,8 @@ export async function startFirefox(t) {
   return { engine: 'Firefox', newPage: open }
 }
 
-export const startBrowser = (t, engine) => (engine === 'Firefox' ? startFirefox(t) : startChromium(t))
+/** By name; `flags` are for Chromium, `preferences` for Firefox. */
+export const startBrowser = (t, engine, { flags, preferences } = {}) => (engine === 'Firefox' ? startFirefox(t, preferences) : startChromium(t, flags))
 
 /** One person: a page of the test site in some browser. What it prints goes to a log of its own. */
 export async function openPerson(t, browser, site, name) {

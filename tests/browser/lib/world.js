@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import { startBrowser, startChromium } from './browsers.js'
+import { startBrowser } from './browsers.js'
 import { DESK, open, PHONE } from './pages.js'
 import { out, slug } from './paths.js'
 import { startServer } from './server.js'
@@ -12,9 +12,9 @@ const PATIENCE_MS = 30_000
 /**
  * A server with the emulators of the outside world, and people in front of it. Professionals sit in the browser `desk`, all
  * others hold the browser `phone`; both are names of engines. Each page is a person with cookies of their own. With
- * `phoneFlags` the telephones are a Chromium of their own that was started so.
+ * `phoneWith` the telephones are a browser of their own that was started so.
  */
-export async function startWorld(t, { desk = 'Chromium', phone = desk, language = 'fr', env, phoneFlags } = {}) {
+export async function startWorld(t, { desk = 'Chromium', phone = desk, language = 'fr', env, phoneWith } = {}) {
   const people = []
   // Before the browsers are closed: what everybody saw last, for whoever reads a failure.
   t.after(() => Promise.all(people.map(({ page }, index) =>
@@ -22,7 +22,7 @@ export async function startWorld(t, { desk = 'Chromium', phone = desk, language 
   const server = await startServer(t, { env })
   const words = await wordsOf(language)
   const deskBrowser = await startBrowser(t, desk)
-  const phoneBrowser = phoneFlags !== undefined ? await startChromium(t, phoneFlags) : phone === desk ? deskBrowser : await startBrowser(t, phone)
+  const phoneBrowser = phone === desk && phoneWith === undefined ? deskBrowser : await startBrowser(t, phone, phoneWith)
   const locale = language === 'fr' ? 'fr-FR' : 'en-GB'
   const someone = async (browser, address, options) => {
     const opened = await open(t, browser, address, { ...options, locale })

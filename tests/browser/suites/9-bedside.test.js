@@ -246,7 +246,7 @@ function silence() {
 }
 
 test('A microphone that says nothing is named before the call and in it', { timeout: 300_000 }, async (t) => {
-  const world = await startWorld(t, { phoneFlags: [`--use-file-for-fake-audio-capture=${silence()}`] })
+  const world = await startWorld(t, { phoneWith: { flags: [`--use-file-for-fake-audio-capture=${silence()}`] } })
   const { guest: texts } = world.words
   const { doctor, link } = await invited(world)
   const check = await world.onPhone(`${world.server.http}/test`)
