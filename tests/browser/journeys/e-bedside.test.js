@@ -8,6 +8,7 @@ import { violations } from '../lib/pages.js'
 import { out } from '../lib/paths.js'
 import { atScreen, begin, onward, toWaitingRoom } from '../lib/patient.js'
 import { button, see } from '../lib/press.js'
+import { until } from '../lib/wait.js'
 import { startWorld } from '../lib/world.js'
 
 const NURSE = { role: 'bedside_professional', name: 'Odile Faure', channel: 'email', to: 'odile@ehpad.example' }
@@ -35,6 +36,12 @@ test('journey_e_a_nurse_at_the_bedside_and_an_interpreter_are_in_the_call_and_th
   }
   await seeEachOther([doctor, anne, nurse, interpreter])
   for (const who of [doctor, anne, nurse, interpreter]) assert.deepEqual(await violations(who.page), [])
+  // Signs have to be seen: the interpreter comes first and has more room than the others.
+  await until('the interpreter is large', async () => {
+    const tiles = await anne.page.locator('.pcall-stage > .people > .tile').evaluateAll((all) => all.map((tile) => ({ role: tile.dataset.role, room: tile.clientWidth * tile.clientHeight })))
+    const [first, ...others] = tiles
+    return first.role === 'interpreter' && others.length === 2 && others.every(({ room }) => room < first.room)
+  }, { why: anne.why })
   await endForAll(doctor)
   for (const who of [anne, nurse, interpreter]) await atScreen(who, 'end')
 
