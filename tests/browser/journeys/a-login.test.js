@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { confirmAddress, enrol, givePassword, JEANNE, logOut, ODILE, professional, register } from '../lib/clinic.js'
 import { lastNumber, linkSent, message } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
-import { button, fill, fillAll, press, see, seeHeading } from '../lib/press.js'
+import { button, field, fill, fillAll, press, see, seeHeading } from '../lib/press.js'
 import { startWorld } from '../lib/world.js'
 
 /** Pages of the emulated Pro Santé Connect. */
@@ -58,6 +58,7 @@ for (const desk of ['Chromium', 'Firefox']) {
     await message(server, 'mails', { to: JEANNE.email, says: 'Un code de secours a servi' })
     await doctor.page.getByRole('link', { name: pro.navAccount }).click()
     await see(doctor, pro.codesLeft(recovery.length - 1))
+    assert.equal(await field(doctor, pro.identityCheck).inputValue(), 'none', 'patients are asked nothing unless the professional says so')
     await logOut(doctor)
 
     await givePassword(doctor, JEANNE)
