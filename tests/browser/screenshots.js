@@ -1,5 +1,5 @@
 // The gallery: every screen of the pages at a desk and on a telephone, in docs/screens. `node screenshots.js call` for one part.
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.js'
 import { fewerColours } from './lib/png.js'
@@ -17,12 +17,18 @@ const BYTES_MAX = 60_000
 const REST_MS = 400
 const CALL_REST_MS = 6000
 
+// As on a computer in France: browsers take dates and hours from there, and write them in its language.
+process.env.TZ = 'Europe/Paris'
+process.env.LANGUAGE = 'fr'
+
 const folder = join(root, 'docs', 'screens')
 mkdirSync(folder, { recursive: true })
 
-/** As much of the page as there is. */
+/** As much of the page as there is, or the window where a dialog lies over it; without scroll bars, whose width would be cut off. */
 async function picture(page) {
-  const shot = await page.screenshot({ fullPage: true, animations: 'disabled' })
+  await page.evaluate(() => void (document.documentElement.style.scrollbarWidth = 'none'))
+  const fullPage = (await page.locator('dialog[open]').count()) === 0
+  const shot = await page.screenshot({ fullPage, animations: 'disabled' })
   return shot.length > BYTES_MAX ? fewerColours(shot) : shot
 }
 
@@ -44,8 +50,12 @@ for (const { name, walk, env } of PARTS.filter((part) => process.argv[2] === und
       await page.setViewportSize(before)
     })
   } finally {
-    for (const cleanup of cleanups.reverse()) await cleanup()
+    for (const cleanup of cleanups) await cleanup()
   }
+}
+// A whole walk leaves no picture of a screen that there is no more.
+if (process.argv[2] === undefined) {
+  for (const file of readdirSync(folder).map((name) => join(folder, name))) if (!taken.has(file)) rmSync(file)
 }
 const largest = [...taken].sort(([, a], [, b]) => b - a).slice(0, 3)
 console.log(`${taken.size} pictures, ${Math.round([...taken.values()].reduce((sum, size) => sum + size, 0) / 1000)} kB`)

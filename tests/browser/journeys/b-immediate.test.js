@@ -64,7 +64,7 @@ test('journey_b_a_wrong_number_is_refused_with_a_reason_a_message_that_fails_can
   await fill(doctor, pro.newPhone, '06 12 34 56 71')
   await doctor.page.locator('.pro-invitation form').getByRole('button', { name: pro.resend, exact: true }).click()
   await message(server, 'sms', { to: '+33612345671', after: before })
-  await press(doctor, pro.copyLink)
+  await press(doctor, pro.showLink)
   const shown = doctor.page.getByLabel(pro.linkToCopy, { exact: true })
   await shown.waitFor()
   const link = await shown.inputValue()

@@ -9,9 +9,21 @@ import { PARTS } from '../tour/index.js'
 const WIDE = { width: 1280, height: 800 }
 const NARROW = { width: 320, height: 640 }
 
+/**
+ * How a screen is looked at. Other colours change nothing but the contrast; another language changes the words, not the
+ * colours, and what is too long in it is cut off in any colour.
+ */
+const STATES = {
+  fr: [
+    ...[WIDE, NARROW].flatMap((size) => [{ size, theme: 'light' }, { size, theme: 'dark', colours: true }, { size, theme: 'contrast', colours: true }]),
+    { size: WIDE, theme: 'light', grown: '2' },
+  ],
+  en: [{ size: WIDE, theme: 'light' }, { size: NARROW, theme: 'light' }, { size: WIDE, theme: 'light', grown: '2' }],
+}
+
 /** What is wrong with a screen as it is now. */
-async function judge(page, language) {
-  const found = await violations(page)
+async function judge(page, language, colours) {
+  const found = await violations(page, { colours })
   const { lang, over } = await page.evaluate(() => {
     const root = document.documentElement
     return { lang: root.lang, over: root.scrollWidth - root.clientWidth }
@@ -36,17 +48,18 @@ for (const language of ['fr', 'en']) {
       await walk(world, async (screen, { page }) => {
         screens += 1
         const before = page.viewportSize()
+        // No colour is judged on its way to another.
+        await page.emulateMedia({ reducedMotion: 'reduce' })
         const set = (theme, grown) => page.evaluate(([colours, size]) => {
           const { style, dataset } = document.documentElement
           dataset.theme = colours
           if (size === '') style.removeProperty('--grown')
           else style.setProperty('--grown', size)
         }, [theme, grown])
-        const states = [WIDE, NARROW].flatMap((size) => ['light', 'dark', 'contrast'].map((theme) => ({ size, theme, grown: '' })))
-        for (const { size, theme, grown } of [...states, { size: WIDE, theme: 'light', grown: '2' }]) {
+        for (const { size, theme, grown = '', colours } of STATES[language]) {
           await page.setViewportSize(size)
           await set(theme, grown)
-          const found = await judge(page, language)
+          const found = await judge(page, language, colours)
           wrong.push(...found.map((line) => `${screen}, ${size.width} px, ${theme}${grown && ', 200 %'}: ${line}`))
         }
         await set('light', '')

@@ -12,11 +12,11 @@ export const joinLink = (server, room, identity, name, more = {}) => `${server.h
 /** Links to the join page among what the server printed at its start. */
 export const printedLinks = (server) => server.printed().match(/https?:\/\/\S+\/join\S*token=\S+/g) ?? []
 
-/** What axe finds wrong on a page, as short lines; nothing is the right answer. */
-export async function violations(page) {
+/** What axe finds wrong on a page, as short lines; nothing is the right answer. `colours` asks for the contrast alone. */
+export async function violations(page, { colours = false } = {}) {
   // Run by the debugger, which the page's own policy does not hold back.
   if (!(await page.evaluate('"axe" in window'))) await page.evaluate(`${axe};undefined`)
-  return page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(RULES)} }).then((result) =>
+  return page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(colours ? { type: 'rule', values: ['color-contrast'] } : RULES)} }).then((result) =>
     result.violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 160))))`)
 }
 
@@ -25,10 +25,12 @@ export const PHONE = { locale: 'fr-FR', viewport: { width: 360, height: 740 }, i
 
 /**
  * Opens a page and keeps what it complains about; `complaints` are those that a policy or a bug would cause. With `portrait` its
- * camera shows a person.
+ * camera shows a person. `permission` is what the browser says of camera and microphone when it is asked: `prompt` before the
+ * first question, or `denied`, and then it refuses them.
  */
-export async function open(t, browser, address, { portrait, ...options } = DESK) {
+export async function open(t, browser, address, { portrait, permission, ...options } = DESK) {
   const page = await browser.newPage({ acceptDownloads: true, ...options })
+  if (permission !== undefined) await page.addInitScript(answerForDevices, permission)
   if (portrait !== undefined) await page.addInitScript(portraitCamera, portrait)
   const log = join(out, `${slug(t.name)}.page.log`)
   const complaints = []
@@ -49,6 +51,12 @@ export async function open(t, browser, address, { portrait, ...options } = DESK)
   const response = await page.goto(address)
   const why = () => `${complaints.join('\n')}\n--- ${log}\n${readFileSync(log, { flag: 'a+', encoding: 'utf8' }).split('\n').slice(-20).join('\n')}`
   return { page, complaints, foreign, response, why }
+}
+
+/** Runs in the page before anything else. Browsers with fake devices have no say of their own about permissions. */
+function answerForDevices(state) {
+  navigator.permissions.query = () => Promise.resolve(Object.assign(new EventTarget(), { state }))
+  if (state === 'denied') navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('Permission denied', 'NotAllowedError'))
 }
 
 /** Presses what a person would press on the join page. */

@@ -1,6 +1,7 @@
 /** What a person does to a page: presses, fills in, reads. `who` is a person of a world, or anything with a page and words. */
 
-const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+/** Pages say some spaces that no line may break at; Playwright compares with ordinary ones. */
+const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/\s+/g, '\\s+')
 
 export const button = ({ page }, name) => page.getByRole('button', { name, exact: true })
 export const press = (who, name) => button(who, name).click()

@@ -9,7 +9,7 @@ import { button, fill, press, see, unfold } from '../lib/press.js'
 
 export async function call(world, look) {
   const { server, words: { pro, guest: texts, deskDocuments: documents, payment, desk } } = world
-  const doctor = await professional(world, JEANNE, { portrait: DOCTOR })
+  const doctor = await professional(world, JEANNE, { portrait: DOCTOR, permission: 'prompt' })
   await activatePayment(doctor)
   await doctor.page.goto(`${server.http}/compte`)
   await press(doctor, documents.signatureMake)
@@ -34,11 +34,9 @@ export async function call(world, look) {
   await see(doctor, pro.place('4 place du Foirail, Mende'))
   await look('consultation-waiting', doctor)
   await press(doctor, pro.enterCall)
-  await doctor.page.locator('[data-test=enter], [data-test=allow]').first().waitFor()
-  if (await doctor.page.locator('[data-test=allow]').isVisible()) {
-    await look('devices', doctor)
-    await doctor.page.locator('[data-test=allow]').click()
-  }
+  await doctor.page.locator('[data-test=allow]').waitFor()
+  await look('devices', doctor)
+  await doctor.page.locator('[data-test=allow]').click()
   await doctor.page.locator('[data-test=enter]').waitFor()
   await look('devices-on', doctor)
   await doctor.page.locator('[data-test=enter]').click()

@@ -19,7 +19,7 @@ export async function desk(world, look) {
   await immediateCall(doctor, '06 12 34 56 78')
   await lightOn(doctor, pro.lightDelivered)
   await look('immediate-sent', doctor)
-  await press(doctor, pro.copyLink)
+  await press(doctor, pro.showLink)
   await doctor.page.getByAltText(pro.qrAlt).waitFor()
   await look('immediate-link', doctor)
 

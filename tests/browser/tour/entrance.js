@@ -19,8 +19,6 @@ export async function entrance(world, look) {
   await look('forgot-sent', desk)
   await visit(desk, '/connexion/mot-de-passe#inconnu')
   await look('new-password', desk)
-  await visit(desk, '/cette-page-n-existe-pas')
-  await seeHeading(desk, pro.loginTitle)
 
   await visit(desk, '/inscription')
   await desk.page.locator(`option[value="${JEANNE.profession}"]`).waitFor({ state: 'attached' })

@@ -23,7 +23,7 @@ export async function patient(world, look) {
     return { link, anne: await world.atDesk(link, { portrait: PATIENT, ...options }) }
   }
 
-  const { link, anne } = await invited()
+  const { link, anne } = await invited({}, { permission: 'prompt' })
   await anne.page.locator('[data-test=begin]').waitFor()
   await look('patient-link', anne)
   await press(anne, world.words.common.help)
@@ -42,11 +42,9 @@ export async function patient(world, look) {
   await atScreen(anne, 'place')
   await look('patient-place', anne)
   await tellPlace(anne)
-  await anne.page.locator('[data-test=allow], [data-test=checked]').first().waitFor()
-  if (await anne.page.locator('[data-test=allow]').isVisible()) {
-    await look('patient-permissions', anne)
-    await anne.page.locator('[data-test=allow]').click()
-  }
+  await anne.page.locator('[data-test=allow]').waitFor()
+  await look('patient-permissions', anne)
+  await anne.page.locator('[data-test=allow]').click()
   await anne.page.locator('[data-test=checked]').waitFor()
   await look('patient-check', anne)
   await checkDevices(anne)
@@ -80,16 +78,14 @@ export async function patient(world, look) {
   await atScreen(locked, 'locked')
   await look('patient-locked', locked)
 
-  const { anne: blocked } = await invited()
-  await blocked.page.context().grantPermissions(['notifications'])
+  const { anne: blocked } = await invited({}, { portrait: undefined, permission: 'denied' })
   await begin(blocked, { answer: BORN })
   await agree(blocked)
   await tellPlace(blocked)
   await blocked.page.locator('[data-test=allow]').click()
   await see(blocked, texts.deniedTitle(texts.thingBoth))
   await look('patient-blocked', blocked)
-  const { anne: blockedPhone } = await invited({}, { userAgent: IPHONE })
-  await blockedPhone.page.context().grantPermissions(['notifications'])
+  const { anne: blockedPhone } = await invited({}, { portrait: undefined, permission: 'denied', userAgent: IPHONE })
   await begin(blockedPhone, { answer: BORN })
   await agree(blockedPhone)
   await tellPlace(blockedPhone)

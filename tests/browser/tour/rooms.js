@@ -1,13 +1,16 @@
 // The call by a token, without the clinic: what portals open.
-import { enterCall, joinLink } from '../lib/pages.js'
+import { enterCall, joinLink, pressEnter } from '../lib/pages.js'
 import { DOCTOR, PATIENT } from '../lib/portrait.js'
 import { until } from '../lib/wait.js'
 
 export async function rooms(world, look) {
   const { server } = world
   const at = (link) => new URL(link)
-  const doctor = await world.atDesk(at(joinLink(server, 'consultation-du-matin', 'medecin', 'Dr Camille Lefèvre')), { portrait: DOCTOR })
-  await doctor.page.locator('[data-test=enter], [data-test=allow]').first().waitFor()
+  const doctor = await world.atDesk(at(joinLink(server, 'consultation-du-matin', 'medecin', 'Dr Camille Lefèvre')), { portrait: DOCTOR, permission: 'prompt' })
+  await doctor.page.locator('[data-test=allow]').waitFor()
+  await look('room-permissions', doctor)
+  await doctor.page.locator('[data-test=allow]').click()
+  await doctor.page.locator('[data-test=enter]').waitFor()
   await look('room-join', doctor)
   await enterCall(doctor.page)
   await look('room-alone', doctor)
@@ -31,9 +34,7 @@ export async function rooms(world, look) {
     await look(name, visitor)
   }
   const forged = await world.atDesk(at(joinLink(server, 'salle', 'x', 'x', { secret: 'not the secret of this server' })))
-  await forged.page.locator('[data-test=enter], [data-test=allow]').first().waitFor()
-  if (await forged.page.locator('[data-test=allow]').isVisible()) await forged.page.locator('[data-test=allow]').click()
-  await forged.page.locator('[data-test=enter]').click()
+  await pressEnter(forged.page)
   await forged.page.locator('.notice-bad').waitFor()
   await look('room-refused', forged)
 }

@@ -6,6 +6,7 @@ import { useWords } from '../i18n/pro'
 import { dayTime } from '../pro/format'
 import { ProblemNotice, problemText } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { PulseIcon } from '../ui/deskIcons'
 import { Card } from '../ui/Card'
 import { Chip } from '../ui/Chip'
 import { Notice } from '../ui/Notice'
@@ -31,23 +32,25 @@ export function Adapters() {
   return (
     <div className="stack">
       <p>{t.adaptersText(dayTime(loaded.value.since, language))}</p>
-      {loaded.value.items.map((adapter) => (
-        <Card key={adapter.name} wide title={t.adapters[adapter.name] ?? adapter.name}>
-          <p className="row">
-            <Chip tone={adapter.configured ? 'good' : 'neutral'}>{adapter.configured ? t.adapterConfigured : t.adapterMissing}</Chip>
-            {adapter.kind !== undefined && adapter.kind !== null && <span>{adapter.kind}</span>}
-          </p>
-          {!adapter.configured && <p>{t.adapterHow(adapter.name)}</p>}
-          {adapter.configured && <History adapter={adapter} />}
-          {adapter.configured && (
-            <div className="row">
-              <Button kind="quiet" busy={testing === adapter.name} disabled={testing !== undefined} aria-label={t.about(t.test, t.adapters[adapter.name] ?? adapter.name)} onClick={() => void test(adapter.name)}>{t.test}</Button>
-              {t.adapterTests[adapter.name] !== undefined && <span className="field-hint">{t.adapterTests[adapter.name]}</span>}
-            </div>
-          )}
-          <Result outcome={outcomes[adapter.name]} />
-        </Card>
-      ))}
+      <div className="admin-cards">
+        {loaded.value.items.map((adapter) => (
+          <Card key={adapter.name} wide title={t.adapters[adapter.name] ?? adapter.name}>
+            <p className="row">
+              <Chip tone={adapter.configured ? 'good' : 'neutral'}>{adapter.configured ? t.adapterConfigured : t.adapterMissing}</Chip>
+              {adapter.kind !== undefined && adapter.kind !== null && <span>{adapter.kind}</span>}
+            </p>
+            {!adapter.configured && <p>{t.adapterHow(adapter.name)}</p>}
+            {adapter.configured && <History adapter={adapter} />}
+            {adapter.configured && (
+              <div className="row">
+                <Button icon={<PulseIcon />} kind="quiet" busy={testing === adapter.name} disabled={testing !== undefined} aria-label={t.about(t.test, t.adapters[adapter.name] ?? adapter.name)} onClick={() => void test(adapter.name)}>{t.test}</Button>
+                {t.adapterTests[adapter.name] !== undefined && <span className="field-hint">{t.adapterTests[adapter.name]}</span>}
+              </div>
+            )}
+            <Result outcome={outcomes[adapter.name]} />
+          </Card>
+        ))}
+      </div>
     </div>
   )
 }

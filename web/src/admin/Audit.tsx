@@ -5,6 +5,7 @@ import { useWords } from '../i18n/pro'
 import { dayTime } from '../pro/format'
 import { CopyButton, ProblemNotice } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { DownIcon, ShieldIcon } from '../ui/deskIcons'
 import { Card } from '../ui/Card'
 import { Chip, type Tone } from '../ui/Chip'
 import { SelectField, TextField } from '../ui/Field'
@@ -80,7 +81,7 @@ export function Audit() {
             </table>
           </div>
         )}
-        {pages.more !== undefined && <Button kind="quiet" onClick={pages.more}>{pro.more}</Button>}
+        {pages.more !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={pages.more}>{pro.more}</Button>}
       </Card>
     </div>
   )
@@ -94,7 +95,7 @@ function Verify() {
     <Card wide title={t.verifyTitle}>
       <p>{t.verifyText}</p>
       <div className="row">
-        <Button busy={action.busy} onClick={() => void action.run(async () => setVerdict(await audit.verify()))}>{t.verify}</Button>
+        <Button icon={<ShieldIcon />} busy={action.busy} onClick={() => void action.run(async () => setVerdict(await audit.verify()))}>{t.verify}</Button>
       </div>
       <ProblemNotice problem={action.problem} />
       {verdict?.whole === false && <Notice kind="bad">{t.broken(verdict.broken.kind, verdict.broken.seq === undefined || verdict.broken.seq === null ? undefined : String(verdict.broken.seq))}</Notice>}

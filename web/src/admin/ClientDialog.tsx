@@ -4,6 +4,8 @@ import { useWords } from '../i18n/pro'
 import { ProblemNotice, useFieldError } from '../pro/parts'
 import { usePresentAction } from '../pro/Presence'
 import { Button } from '../ui/Button'
+import { PlusIcon } from '../ui/deskIcons'
+import { CloseIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { CheckField, TextArea, TextField } from '../ui/Field'
 import { clients, type Client, type ClientInput } from './api'
@@ -48,8 +50,8 @@ export function ClientDialog({ client, onClose, onDone }: ClientDialogProps) {
     <>
       <Dialog title={client === undefined ? t.clientNew : t.clientEditTitle(client.name)} onClose={onClose} actions={
         <>
-          <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
-          <Button busy={action.busy} disabled={scopes.length === 0 || name.trim() === ''} onClick={save}>{client === undefined ? t.clientMake : pro.save}</Button>
+          <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>
+          <Button icon={<PlusIcon />} busy={action.busy} disabled={scopes.length === 0 || name.trim() === ''} onClick={save}>{client === undefined ? t.clientMake : pro.save}</Button>
         </>
       }>
         <TextField label={t.clientName} required maxLength={100} error={error('/name')} value={name} onChange={(event) => setName(event.target.value)} />

@@ -1,9 +1,11 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useAdminWords } from '../i18n/admin'
 import { useWords } from '../i18n/pro'
 import { CopyButton, ProblemNotice } from '../pro/parts'
 import { usePresentAction } from '../pro/Presence'
 import { Button } from '../ui/Button'
+import { DownIcon, KeyIcon, PauseIcon, PenIcon, PlusIcon, TrashIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip } from '../ui/Chip'
 import { Dialog } from '../ui/Dialog'
@@ -41,12 +43,12 @@ export function Clients() {
       {loaded.value === undefined && loaded.problem === undefined && !loaded.question && <Spinner />}
       {loaded.value !== undefined && (
         <div className="row">
-          <Button onClick={() => setEditing('new')}>{t.clientNew}</Button>
+          <Button icon={<PlusIcon />} onClick={() => setEditing('new')}>{t.clientNew}</Button>
         </div>
       )}
       {loaded.value?.items.length === 0 && <p>{t.clientsEmpty}</p>}
       {loaded.value?.items.map((client) => {
-        const act = (word: string, onClick: () => void) => <Button kind="quiet" className="button-small" aria-label={t.about(word, client.name)} busy={action.busy} onClick={onClick}>{word}</Button>
+        const act = (icon: ReactNode, word: string, onClick: () => void) => <Button icon={icon} kind="quiet" className="button-small" aria-label={t.about(word, client.name)} busy={action.busy} onClick={onClick}>{word}</Button>
         return (
           <Card key={client.id} wide title={client.name}>
             <p className="row">
@@ -64,18 +66,18 @@ export function Clients() {
               <dd>{client.rate_per_minute}</dd>
             </dl>
             <div className="row">
-              {act(t.clientEdit, () => setEditing(client))}
-              {act(client.enabled ? t.clientDisable : t.clientEnable, () => toggle(client))}
-              {act(t.clientNewSecret, () => doing(async () => {
+              {act(<PenIcon />, t.clientEdit, () => setEditing(client))}
+              {act(client.enabled ? <PauseIcon /> : <CheckIcon />, client.enabled ? t.clientDisable : t.clientEnable, () => toggle(client))}
+              {act(<KeyIcon />, t.clientNewSecret, () => doing(async () => {
                 const made = await clients.addSecret(client.id)
                 setSecret({ id: made.client.id, secret: made.client_secret })
               }))}
-              {client.secrets > 1 && act(t.clientRetire, () => doing(() => clients.retireSecret(client.id)))}
+              {client.secrets > 1 && act(<TrashIcon />, t.clientRetire, () => doing(() => clients.retireSecret(client.id)))}
             </div>
           </Card>
         )
       })}
-      {next !== undefined && <Button kind="quiet" onClick={() => setCursor(next)}>{pro.more}</Button>}
+      {next !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={() => setCursor(next)}>{pro.more}</Button>}
       <Card wide title={t.hooksTitle}>
         <p>{t.hooksText}</p>
       </Card>
@@ -86,7 +88,7 @@ export function Clients() {
         loaded.reload()
       }} />}
       {secret !== undefined && (
-        <Dialog title={t.clientSecretTitle} onClose={() => setSecret(undefined)} actions={<Button onClick={() => setSecret(undefined)}>{pro.close}</Button>}>
+        <Dialog title={t.clientSecretTitle} onClose={() => setSecret(undefined)} actions={<Button icon={<CloseIcon />} onClick={() => setSecret(undefined)}>{pro.close}</Button>}>
           <p>{t.clientSecretText}</p>
           <TextField label={t.clientId} readOnly value={secret.id} />
           <TextField label={t.clientSecret} readOnly value={secret.secret} />

@@ -1,10 +1,12 @@
-import { useState } from 'react'
+import { useState, type ReactNode } from 'react'
 import { useAdminWords } from '../i18n/admin'
 import { useWords } from '../i18n/pro'
 import { dayOf } from '../pro/format'
 import { CopyButton, ProblemNotice, useFieldError } from '../pro/parts'
 import { usePresentAction } from '../pro/Presence'
 import { Button } from '../ui/Button'
+import { DownIcon, PauseIcon, PenIcon, PulseIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip, type Tone } from '../ui/Chip'
 import { Dialog } from '../ui/Dialog'
@@ -44,7 +46,7 @@ export function Payments() {
       {loaded.value?.items.length === 0 && <p>{t.paymentsEmpty}</p>}
       {loaded.value?.items.map((account) => {
         const name = account.professional
-        const act = (word: string, onClick: () => void, kind: 'main' | 'quiet' = 'quiet') => <Button kind={kind} busy={action.busy} aria-label={t.about(word, name)} onClick={onClick}>{word}</Button>
+        const act = (icon: ReactNode, word: string, onClick: () => void, kind: 'main' | 'quiet' = 'quiet') => <Button icon={icon} kind={kind} busy={action.busy} aria-label={t.about(word, name)} onClick={onClick}>{word}</Button>
         return (
           <Card key={account.id} wide title={name}>
             <p className="row">
@@ -59,15 +61,15 @@ export function Payments() {
             )}
             {account.providers.length === 0 && <Notice kind="warn">{t.providersNone}</Notice>}
             <div className="row">
-              {account.providers.length > 0 && act(account.status === 'requested' ? t.configure : t.configureAgain, () => setConfiguring(account), account.status === 'requested' ? 'main' : 'quiet')}
-              {account.status !== 'requested' && act(t.testKeys, () => doing(() => payments.test(account.id), t.keysGood), account.status === 'configured' ? 'main' : 'quiet')}
-              {account.status === 'tested' && act(t.enable, () => doing(() => payments.enable(account.id), t.enabled), 'main')}
-              {account.status === 'enabled' && act(t.disable, () => doing(() => payments.disable(account.id), t.disabled))}
+              {account.providers.length > 0 && act(<PenIcon />, account.status === 'requested' ? t.configure : t.configureAgain, () => setConfiguring(account), account.status === 'requested' ? 'main' : 'quiet')}
+              {account.status !== 'requested' && act(<PulseIcon />, t.testKeys, () => doing(() => payments.test(account.id), t.keysGood), account.status === 'configured' ? 'main' : 'quiet')}
+              {account.status === 'tested' && act(<CheckIcon />, t.enable, () => doing(() => payments.enable(account.id), t.enabled), 'main')}
+              {account.status === 'enabled' && act(<PauseIcon />, t.disable, () => doing(() => payments.disable(account.id), t.disabled))}
             </div>
           </Card>
         )
       })}
-      {next !== undefined && <Button kind="quiet" onClick={() => setCursor(next)}>{pro.more}</Button>}
+      {next !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={() => setCursor(next)}>{pro.more}</Button>}
       {configuring !== undefined && <Configure account={configuring} onClose={() => setConfiguring(undefined)} onDone={() => {
         setConfiguring(undefined)
         tell(t.configured)
@@ -94,8 +96,8 @@ function Configure({ account, onClose, onDone }: { account: PaymentAccount; onCl
     <>
       <Dialog title={t.configureTitle(account.professional)} onClose={onClose} actions={
         <>
-          <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
-          <Button busy={action.busy} onClick={save}>{pro.save}</Button>
+          <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>
+          <Button icon={<CheckIcon />} busy={action.busy} onClick={save}>{pro.save}</Button>
         </>
       }>
         <form className="stack" onSubmit={(event) => {

@@ -7,6 +7,8 @@ import { useWords } from '../i18n/pro'
 import { blank, dayOf } from '../pro/format'
 import { ProblemNotice } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { DownIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Dialog } from '../ui/Dialog'
 import { TextArea } from '../ui/Field'
@@ -56,8 +58,8 @@ export function Registrations() {
             <p>{t.registeredOn(dayOf(account.created_at, language))}</p>
             {account.number_used_elsewhere && <Notice kind="warn">{t.numberTwice}</Notice>}
             <div className="row">
-              <Button aria-label={t.approveName(name)} busy={action.busy} onClick={() => decide(account, true)}>{t.approve}</Button>
-              <Button kind="danger" aria-label={t.refuseName(name)} onClick={() => {
+              <Button icon={<CheckIcon />} aria-label={t.approveName(name)} busy={action.busy} onClick={() => decide(account, true)}>{t.approve}</Button>
+              <Button icon={<CloseIcon />} kind="danger" aria-label={t.refuseName(name)} onClick={() => {
                 action.clear()
                 setRefusing(account)
               }}>{t.refuse}</Button>
@@ -65,12 +67,12 @@ export function Registrations() {
           </Card>
         )
       })}
-      {pages.more !== undefined && <Button kind="quiet" onClick={pages.more}>{pro.more}</Button>}
+      {pages.more !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={pages.more}>{pro.more}</Button>}
       {refusing !== undefined && (
         <Dialog title={t.refuseTitle} onClose={() => setRefusing(undefined)} actions={
           <>
-            <Button kind="quiet" onClick={() => setRefusing(undefined)}>{pro.cancel}</Button>
-            <Button kind="danger" busy={action.busy} onClick={() => decide(refusing, false)}>{t.refuse}</Button>
+            <Button icon={<CloseIcon />} kind="quiet" onClick={() => setRefusing(undefined)}>{pro.cancel}</Button>
+            <Button icon={<CloseIcon />} kind="danger" busy={action.busy} onClick={() => decide(refusing, false)}>{t.refuse}</Button>
           </>
         }>
           <TextArea label={t.refuseReason} optional maxLength={500} value={reason} onChange={(event) => setReason(event.target.value)} />

@@ -5,6 +5,8 @@ import { useAdminWords } from '../i18n/admin'
 import { useWords } from '../i18n/pro'
 import { ProblemNotice, useFieldError } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { PlusIcon, TrashIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { CheckField, TextField } from '../ui/Field'
 import { nameOf, ROLES, users, type User } from './api'
@@ -41,8 +43,8 @@ export function RolesDialog({ user, onClose, onChanged }: { user: User; onClose:
   return (
     <Dialog title={t.rolesTitle(nameOf(user))} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
-        <Button busy={action.busy} onClick={save}>{pro.save}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>
+        <Button icon={<CheckIcon />} busy={action.busy} onClick={save}>{pro.save}</Button>
       </>
     }>
       <fieldset className="pro-set">
@@ -67,7 +69,7 @@ export function RolesDialog({ user, onClose, onChanged }: { user: User; onClose:
             {employers.map(({ id, name }) => (
               <li key={id} className="row">
                 <span>{name}</span>
-                <Button kind="quiet" className="button-small" aria-label={t.about(t.removeEmployer, name)} onClick={() => setEmployers(employers.filter((each) => each.id !== id))}>{t.removeEmployer}</Button>
+                <Button icon={<TrashIcon />} kind="quiet" className="button-small" aria-label={t.about(t.removeEmployer, name)} onClick={() => setEmployers(employers.filter((each) => each.id !== id))}>{t.removeEmployer}</Button>
               </li>
             ))}
           </ul>
@@ -75,7 +77,7 @@ export function RolesDialog({ user, onClose, onChanged }: { user: User; onClose:
             setTyped(event.target.value)
             setMissing(false)
           }} />
-          <Button kind="quiet" busy={adding.busy} disabled={typed.trim() === ''} onClick={add}>{t.addEmployer}</Button>
+          <Button icon={<PlusIcon />} kind="quiet" busy={adding.busy} disabled={typed.trim() === ''} onClick={add}>{t.addEmployer}</Button>
           <ProblemNotice problem={adding.problem} />
         </fieldset>
       )}

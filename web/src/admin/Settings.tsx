@@ -6,6 +6,7 @@ import { useWords } from '../i18n/pro'
 import { blank } from '../pro/format'
 import { ProblemNotice, useFieldError } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { CheckIcon, RetryIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { CheckField, SelectField, TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
@@ -121,13 +122,13 @@ function Form({ first: { value, etag }, onSaved }: { first: Versioned<Values>; o
       </Card>
       {conflict ? (
         <Notice kind="warn">
-          {t.settingsConflict} <Button kind="quiet" onClick={onSaved}>{t.reloadSettings}</Button>
+          {t.settingsConflict} <Button icon={<RetryIcon />} kind="quiet" onClick={onSaved}>{t.reloadSettings}</Button>
         </Notice>
       ) : (
         <ProblemNotice problem={action.problem} />
       )}
       <div className="row">
-        <Button type="submit" busy={action.busy}>{pro.save}</Button>
+        <Button icon={<CheckIcon />} type="submit" busy={action.busy}>{pro.save}</Button>
       </div>
     </form>
   )

@@ -1,4 +1,4 @@
-import { useState, type SyntheticEvent } from 'react'
+import { useState, type SyntheticEvent, type ReactNode } from 'react'
 import { useAction } from '../api/useAction'
 import type { Role } from '../api/types'
 import { useAdminWords } from '../i18n/admin'
@@ -6,6 +6,8 @@ import { useWords } from '../i18n/pro'
 import { dayOf, dayTime } from '../pro/format'
 import { CopyButton, ProblemNotice } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { DownIcon, LogOutIcon, PenIcon, SearchIcon, ShieldIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon, LockIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip, type Tone } from '../ui/Chip'
 import { Dialog } from '../ui/Dialog'
@@ -74,8 +76,8 @@ export function Users() {
         </div>
         <form className="row" onSubmit={search}>
           <TextField label={t.usersByEmail} type="email" required autoComplete="off" value={typed} onChange={(event) => setTyped(event.target.value)} />
-          <Button kind="quiet" type="submit" busy={searching.busy}>{t.search}</Button>
-          {found !== undefined && <Button kind="quiet" onClick={() => {
+          <Button icon={<SearchIcon />} kind="quiet" type="submit" busy={searching.busy}>{t.search}</Button>
+          {found !== undefined && <Button icon={<CloseIcon />} kind="quiet" onClick={() => {
             setFound(undefined)
             setTyped('')
           }}>{t.searchEnd}</Button>}
@@ -88,12 +90,12 @@ export function Users() {
       {shown?.map((user) => (
         <UserCard key={user.id} user={user} busy={action.busy} onAsk={(what) => ask(user, what)} onUnblock={() => doing(() => users.unblock(user.id), t.unblocked)} onRoles={() => setChanging(user)} />
       ))}
-      {found === undefined && pages.more !== undefined && <Button kind="quiet" onClick={pages.more}>{pro.more}</Button>}
+      {found === undefined && pages.more !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={pages.more}>{pro.more}</Button>}
       {asked !== undefined && (
         <Dialog title={t.userQuestions[asked.what](nameOf(asked.user))} onClose={() => setAsked(undefined)} actions={
           <>
-            <Button kind="quiet" onClick={() => setAsked(undefined)}>{pro.cancel}</Button>
-            <Button kind="danger" busy={action.busy} onClick={() => doing(() => users[asked.what](asked.user.id), t.userDone[asked.what])}>{t.userVerbs[asked.what]}</Button>
+            <Button icon={<CloseIcon />} kind="quiet" onClick={() => setAsked(undefined)}>{pro.cancel}</Button>
+            <Button icon={<CheckIcon />} kind="danger" busy={action.busy} onClick={() => doing(() => users[asked.what](asked.user.id), t.userDone[asked.what])}>{t.userVerbs[asked.what]}</Button>
           </>
         }>
           <p>{t.userWarnings[asked.what]}</p>
@@ -116,7 +118,7 @@ interface UserCardProps {
 function UserCard({ user, busy, onAsk, onUnblock, onRoles }: UserCardProps) {
   const { language, t } = useAdminWords()
   const name = nameOf(user)
-  const act = (word: string, onClick: () => void) => <Button kind="quiet" className="button-small" busy={busy} aria-label={t.about(word, name)} onClick={onClick}>{word}</Button>
+  const act = (icon: ReactNode, word: string, onClick: () => void) => <Button icon={icon} kind="quiet" className="button-small" busy={busy} aria-label={t.about(word, name)} onClick={onClick}>{word}</Button>
   return (
     <Card wide title={name}>
       <p className="row">
@@ -139,11 +141,11 @@ function UserCard({ user, busy, onAsk, onUnblock, onRoles }: UserCardProps) {
       </dl>
       {user.last_administrator && <p className="field-hint">{t.lastAdministrator}</p>}
       <div className="row">
-        {user.status === 'active' && !user.last_administrator && act(t.userVerbs.block, () => onAsk('block'))}
-        {user.status === 'suspended' && act(t.unblock, onUnblock)}
-        {act(t.changeRoles, onRoles)}
-        {user.second_factor && act(t.userVerbs.resetSecondFactor, () => onAsk('resetSecondFactor'))}
-        {user.sessions > 0 && act(t.userVerbs.endSessions, () => onAsk('endSessions'))}
+        {user.status === 'active' && !user.last_administrator && act(<LockIcon />, t.userVerbs.block, () => onAsk('block'))}
+        {user.status === 'suspended' && act(<CheckIcon />, t.unblock, onUnblock)}
+        {act(<PenIcon />, t.changeRoles, onRoles)}
+        {user.second_factor && act(<ShieldIcon />, t.userVerbs.resetSecondFactor, () => onAsk('resetSecondFactor'))}
+        {user.sessions > 0 && act(<LogOutIcon />, t.userVerbs.endSessions, () => onAsk('endSessions'))}
       </div>
     </Card>
   )

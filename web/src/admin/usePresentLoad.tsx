@@ -3,6 +3,7 @@ import { useLoad, type Loaded } from '../api/useAction'
 import { useAdminWords } from '../i18n/admin'
 import { PresenceDialog } from '../pro/Presence'
 import { Button } from '../ui/Button'
+import { CheckIcon } from '../ui/icons'
 import { Notice } from '../ui/Notice'
 
 /** Something that the server shows only to somebody who just proved to be there. `question` asks for that. */
@@ -15,7 +16,7 @@ export function usePresentLoad<T>(key: string, load: () => Promise<T>): Loaded<T
     <>
       <Notice>{t.presenceNeeded}</Notice>
       <div className="row">
-        <Button onClick={() => setAsking(true)}>{t.presenceConfirm}</Button>
+        <Button icon={<CheckIcon />} onClick={() => setAsking(true)}>{t.presenceConfirm}</Button>
       </div>
       {asking && <PresenceDialog onClose={() => setAsking(false)} onPresent={() => {
         setAsking(false)

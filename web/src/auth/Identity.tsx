@@ -6,6 +6,8 @@ import { useWords } from '../i18n/pro'
 import { ProblemNotice, To } from '../pro/parts'
 import { go, paths, rememberedPlace, takeFragment } from '../pro/router'
 import { Button } from '../ui/Button'
+import { LogInIcon } from '../ui/deskIcons'
+import { CheckIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
 import { Page } from '../ui/Page'
@@ -53,13 +55,13 @@ export function Identity() {
                 <p>{t.identityOffer}</p>
                 <Notice kind="warn">{t.identityCareful}</Notice>
                 {offer.accounts.map((each) => (
-                  <Button key={each.account_id} busy={action.busy} onClick={() => void action.run(async () => follow(await auth.attach(ticket, each.account_id)))}>
+                  <Button icon={<CheckIcon />} key={each.account_id} busy={action.busy} onClick={() => void action.run(async () => follow(await auth.attach(ticket, each.account_id)))}>
                     {t.identityMine(each.email)}
                   </Button>
                 ))}
               </>
             )}
-            <Button kind="quiet" onClick={() => setRegistering(true)}>{t.identityNew}</Button>
+            <Button icon={<LogInIcon />} kind="quiet" onClick={() => setRegistering(true)}>{t.identityNew}</Button>
           </div>
         )}
         <To path={paths.login}>{t.login}</To>

@@ -6,6 +6,8 @@ import { useWords } from '../i18n/pro'
 import { ProblemNotice, To } from '../pro/parts'
 import { paths, rememberPlace, takeFragment } from '../pro/router'
 import { Button } from '../ui/Button'
+import { CardIcon } from '../ui/icons'
+import { LogInIcon, ShieldIcon } from '../ui/deskIcons'
 import { Card } from '../ui/Card'
 import { TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
@@ -41,8 +43,8 @@ export function Login({ done }: { done?: string }) {
       {word !== undefined && <Notice kind="bad">{t.problems[word] ?? t.problems['login-failed']}</Notice>}
       <Card>
         <div className="pro-stack">
-          <Button kind="quiet" busy={elsewhere.busy} onClick={() => leave('psc')}>{t.loginPsc}</Button>
-          <Button kind="quiet" busy={elsewhere.busy} onClick={() => leave('cps')}>{t.loginCps}</Button>
+          <Button icon={<ShieldIcon />} kind="quiet" busy={elsewhere.busy} onClick={() => leave('psc')}>{t.loginPsc}</Button>
+          <Button icon={<CardIcon />} kind="quiet" busy={elsewhere.busy} onClick={() => leave('cps')}>{t.loginCps}</Button>
           <ProblemNotice problem={elsewhere.problem} />
         </div>
       </Card>
@@ -51,7 +53,7 @@ export function Login({ done }: { done?: string }) {
           <TextField label={t.email} type="email" autoComplete="username" required value={email} onChange={(event) => setEmail(event.target.value)} />
           <TextField label={t.password} type="password" autoComplete="current-password" required value={password} onChange={(event) => setPassword(event.target.value)} />
           <ProblemNotice problem={byPassword.problem} />
-          <Button type="submit" busy={byPassword.busy}>{t.login}</Button>
+          <Button icon={<LogInIcon />} type="submit" busy={byPassword.busy}>{t.login}</Button>
         </form>
         <p className="pro-row">
           <To path={paths.forgot}>{t.forgot}</To>

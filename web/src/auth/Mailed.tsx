@@ -5,6 +5,7 @@ import { useWords } from '../i18n/pro'
 import { ProblemNotice, To, useFieldError } from '../pro/parts'
 import { paths, takeFragment } from '../pro/router'
 import { Button } from '../ui/Button'
+import { CheckIcon, SendIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
@@ -33,7 +34,7 @@ export function Forgot() {
             <p>{t.forgotText}</p>
             <TextField label={t.email} type="email" autoComplete="username" required value={email} onChange={(event) => setEmail(event.target.value)} />
             <ProblemNotice problem={action.problem} />
-            <Button type="submit" busy={action.busy}>{t.forgotSend}</Button>
+            <Button icon={<SendIcon />} type="submit" busy={action.busy}>{t.forgotSend}</Button>
           </form>
         )}
         <To path={paths.login}>{t.back}</To>
@@ -68,7 +69,7 @@ export function NewPassword() {
           <form className="pro-stack" onSubmit={submit}>
             <TextField label={t.newPassword} hint={t.passwordHint} error={fieldError('/password')} type="password" autoComplete="new-password" required value={password} onChange={(event) => setPassword(event.target.value)} />
             {action.problem?.status === 404 ? <Notice kind="bad">{t.linkDead}</Notice> : <ProblemNotice problem={action.problem} />}
-            <Button type="submit" busy={action.busy}>{t.save}</Button>
+            <Button icon={<CheckIcon />} type="submit" busy={action.busy}>{t.save}</Button>
           </form>
         )}
         <To path={paths.forgot}>{t.forgot}</To>
@@ -88,7 +89,7 @@ export function ConfirmAddress() {
       <Card>
         {token === '' && <Notice kind="warn">{t.linkMissing}</Notice>}
         {token !== '' && status === undefined && (
-          <Button busy={action.busy} onClick={() => void action.run(async () => setStatus((await auth.confirmAddress(token)).status))}>
+          <Button icon={<CheckIcon />} busy={action.busy} onClick={() => void action.run(async () => setStatus((await auth.confirmAddress(token)).status))}>
             {t.confirmButton}
           </Button>
         )}

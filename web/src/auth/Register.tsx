@@ -6,6 +6,8 @@ import { blank, phoneAsTyped } from '../pro/format'
 import { ProblemNotice, To, useFieldError } from '../pro/parts'
 import { paths } from '../pro/router'
 import { Button } from '../ui/Button'
+import { SendIcon } from '../ui/icons'
+import { LogInIcon } from '../ui/deskIcons'
 import { Card } from '../ui/Card'
 import { CheckField, SelectField, TextField } from '../ui/Field'
 import { Page } from '../ui/Page'
@@ -121,7 +123,7 @@ export function Register({ ticket }: { ticket?: string }) {
           )}
           <CheckField label={t.terms} required checked={terms} onChange={(event) => setTerms(event.target.checked)} error={fieldError('/accepts_terms')} />
           <ProblemNotice problem={action.problem ?? professions.problem} />
-          <Button type="submit" busy={action.busy}>{t.register}</Button>
+          <Button icon={<LogInIcon />} type="submit" busy={action.busy}>{t.register}</Button>
           <To path={paths.login}>{t.haveAccount}</To>
         </Card>
       </form>
@@ -139,7 +141,7 @@ function CheckMail({ email }: { email: string }) {
         <p>{t.checkMailText}</p>
         <p>{t.checkMailHint}</p>
         <ProblemNotice problem={action.problem} />
-        <Button kind="quiet" busy={action.busy} onClick={() => void action.run(async () => {
+        <Button icon={<SendIcon />} kind="quiet" busy={action.busy} onClick={() => void action.run(async () => {
           await auth.resendConfirmation(email)
           tell(t.mailResent)
         })}>

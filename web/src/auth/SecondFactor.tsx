@@ -6,6 +6,8 @@ import type { Session } from '../api/types'
 import { useWords } from '../i18n/pro'
 import { CopyButton, ProblemNotice } from '../pro/parts'
 import { Button } from '../ui/Button'
+import { ShieldIcon } from '../ui/deskIcons'
+import { CheckIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { TextField } from '../ui/Field'
 import { Page } from '../ui/Page'
@@ -33,8 +35,8 @@ export function SecondFactor() {
             <CodeField value={code} onChange={setCode} />
           )}
           <ProblemNotice problem={action.problem} />
-          <Button type="submit" busy={action.busy}>{t.confirm}</Button>
-          <Button
+          <Button icon={<CheckIcon />} type="submit" busy={action.busy}>{t.confirm}</Button>
+          <Button icon={<ShieldIcon />}
             kind="quiet"
             onClick={() => {
               setRecovery(!recovery)
@@ -82,7 +84,7 @@ export function Enrolment({ onDone }: { onDone: (session: Session) => void }) {
     return (
       <div className="pro-stack">
         <ProblemNotice problem={action.problem} />
-        <Button busy={action.busy} onClick={() => void action.run(async () => setOffer(await auth.enrol()))}>{t.enrolStart}</Button>
+        <Button icon={<ShieldIcon />} busy={action.busy} onClick={() => void action.run(async () => setOffer(await auth.enrol()))}>{t.enrolStart}</Button>
       </div>
     )
   }
@@ -99,7 +101,7 @@ export function Enrolment({ onDone }: { onDone: (session: Session) => void }) {
       </p>
       <CodeField value={code} onChange={setCode} />
       <ProblemNotice problem={action.problem} />
-      <Button type="submit" busy={action.busy}>{t.confirm}</Button>
+      <Button icon={<CheckIcon />} type="submit" busy={action.busy}>{t.confirm}</Button>
     </form>
   )
 }
@@ -118,7 +120,7 @@ export function RecoveryCodes({ codes, onNoted }: { codes: readonly string[]; on
         ))}
       </ul>
       <CopyButton text={codes.join('\n')} />
-      <Button onClick={onNoted}>{t.recoveryDone}</Button>
+      <Button icon={<CheckIcon />} onClick={onNoted}>{t.recoveryDone}</Button>
     </div>
   )
 }

@@ -1,5 +1,5 @@
 import { sizeText, useWords } from '../i18n/call'
-import { SaveIcon } from '../ui/icons'
+import { CloseIcon, SaveIcon } from '../ui/icons'
 import { FILE_BYTES_MAX, type Transfer } from './transfers'
 
 /** One file, in the call's panel and on the ended screen. */
@@ -31,6 +31,7 @@ export function TransferItem({ transfer, onCancel }: { transfer: Transfer; onCan
             aria-label={t.filesCancelNamed(name)}
             onClick={() => onCancel(transfer.id)}
           >
+            <CloseIcon />
             {t.filesCancel}
           </button>
         )}

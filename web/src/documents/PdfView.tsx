@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState, type CSSProperties, type ReactNode } from 'react'
 import { Button } from '../ui/Button'
+import { MinusIcon, PlusIcon } from '../ui/deskIcons'
 import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
 import { openPdf, type Pdf, type PdfPage } from './pdf'
@@ -50,10 +51,10 @@ export function PdfView({ bytes, name }: PdfViewProps) {
   return (
     <div className="pdf">
       <div className="pdf-zoom" role="group" aria-label={t.zoom}>
-        <Button kind="quiet" disabled={zoom === 0} onClick={() => setZoom(zoom - 1)}>
+        <Button icon={<MinusIcon />} kind="quiet" disabled={zoom === 0} onClick={() => setZoom(zoom - 1)}>
           {t.smaller}
         </Button>
-        <Button kind="quiet" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)}>
+        <Button icon={<PlusIcon />} kind="quiet" disabled={zoom === ZOOMS.length - 1} onClick={() => setZoom(zoom + 1)}>
           {t.larger}
         </Button>
       </div>

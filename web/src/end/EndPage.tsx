@@ -4,6 +4,8 @@ import type { Transfer } from '../call/transfers'
 import type { EndReason } from '../errors'
 import { useWords, type PlainText } from '../i18n/call'
 import type { LinkProblem } from '../link'
+import { Button } from '../ui/Button'
+import { RetryIcon } from '../ui/icons'
 import { Page } from '../ui/Page'
 
 const ENDS: Record<EndReason, [title: PlainText, text: PlainText]> = {
@@ -44,9 +46,9 @@ export function EndPage({ reason, received, onReturn }: EndPageProps) {
         </section>
       )}
       {MAY_RETURN.includes(reason) && (
-        <button type="button" className="button button-main" data-test="return" onClick={onReturn}>
+        <Button icon={<RetryIcon />} data-test="return" onClick={onReturn}>
           {t.endReturn}
-        </button>
+        </Button>
       )}
     </Card>
   )

@@ -8,7 +8,7 @@ import { collect } from '../support/collect'
 import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
-import { PhoneIcon } from '../ui/icons'
+import { PhoneIcon, SendIcon } from '../ui/icons'
 import { Info } from './Info'
 
 export function HelpPage() {
@@ -67,7 +67,7 @@ function Diagnostic() {
       <p>{t.diagnosticText}</p>
       {sent === undefined && !stranger && (
         <div className="row">
-          <Button busy={action.busy} onClick={start}>{t.diagnosticSend}</Button>
+          <Button icon={<SendIcon />} busy={action.busy} onClick={start}>{t.diagnosticSend}</Button>
         </div>
       )}
       {stranger && <Notice>{t.diagnosticStranger} <a href="/connexion">{t.login}</a></Notice>}

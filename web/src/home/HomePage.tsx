@@ -1,9 +1,10 @@
 import { useState, type SyntheticEvent } from 'react'
 import { useHomeWords } from '../i18n/home'
 import { Button } from '../ui/Button'
+import { LogInIcon, PenIcon } from '../ui/deskIcons'
 import { Page } from '../ui/Page'
 import { TextField } from '../ui/Field'
-import { CameraIcon, PersonIcon, PhoneIcon } from '../ui/icons'
+import { ArrowIcon, CameraIcon, PersonIcon, PhoneIcon } from '../ui/icons'
 import { Foot } from './Foot'
 import { linkIn } from './linkIn'
 import './home.css'
@@ -24,8 +25,8 @@ export default function HomePage() {
         <section className="card door" aria-labelledby="door-professional">
           <h2 id="door-professional"><PersonIcon /> {t.professional}</h2>
           <p>{t.professionalText}</p>
-          <a className="button button-main" href="/connexion">{t.login}</a>
-          <a className="button button-quiet" href="/inscription">{t.register}</a>
+          <a className="button button-main" href="/connexion"><LogInIcon /> <span>{t.login}</span></a>
+          <a className="button button-quiet" href="/inscription"><PenIcon /> <span>{t.register}</span></a>
         </section>
       </div>
     </Page>
@@ -49,7 +50,7 @@ function Paste() {
         setTyped(event.target.value)
         setWrong(false)
       }} />
-      <Button type="submit">{t.open}</Button>
+      <Button icon={<ArrowIcon />} type="submit">{t.open}</Button>
     </form>
   )
 }

@@ -1,11 +1,11 @@
-import { useEffect, useId, useRef, useState } from 'react'
+import { useEffect, useId, useRef, useState, type ReactNode } from 'react'
 import { useWords, type PlainText } from '../i18n/call'
 import type { JoinLink } from '../link'
 import type { Captured } from '../media/capture'
 import { usePreview, type Preview } from '../media/usePreview'
 import { LocalVideo } from '../ui/Video'
 import { Page } from '../ui/Page'
-import { CameraIcon } from '../ui/icons'
+import { ArrowIcon, CameraIcon, RetryIcon } from '../ui/icons'
 import { DeviceSelect } from './DeviceSelect'
 import { LevelMeter } from './LevelMeter'
 
@@ -15,9 +15,11 @@ interface JoinPageProps {
   failure: PlainText | undefined
   joining: boolean
   onJoin: (captured: Captured, name: string) => void
+  /** The way back to where one came from. */
+  back?: ReactNode
 }
 
-export function JoinPage({ link, failure, joining, onJoin }: JoinPageProps) {
+export function JoinPage({ link, failure, joining, onJoin, back }: JoinPageProps) {
   const { t } = useWords()
   const preview = usePreview()
   const [name, setName] = useState(link.name)
@@ -62,6 +64,7 @@ export function JoinPage({ link, failure, joining, onJoin }: JoinPageProps) {
             <div className="notice notice-bad" role="alert">
               <p>{t[preview.captured.problem]}</p>
               <button type="button" className="button button-quiet" onClick={preview.start}>
+                <RetryIcon />
                 {t.joinRetry}
               </button>
             </div>
@@ -69,6 +72,7 @@ export function JoinPage({ link, failure, joining, onJoin }: JoinPageProps) {
           <div className="join-actions">
             {ready || joining ? (
               <button type="button" className="button button-main" data-test="enter" disabled={joining} onClick={enter}>
+                <ArrowIcon />
                 {joining ? t.joinEntering : t.joinEnter}
               </button>
             ) : (
@@ -81,13 +85,16 @@ export function JoinPage({ link, failure, joining, onJoin }: JoinPageProps) {
                   disabled={preview.state === 'opening'}
                   onClick={preview.start}
                 >
+                  <CameraIcon />
                   {preview.state === 'opening' ? t.previewStarting : t.joinAllow}
                 </button>
                 <button type="button" className="button button-quiet" onClick={enter}>
+                  <CameraIcon off />
                   {t.joinWithout}
                 </button>
               </>
             )}
+            {back}
             <p className="unseen" role="status">
               {joining ? t.joinEntering : ''}
             </p>

@@ -1,6 +1,8 @@
 import { useState, type SyntheticEvent } from 'react'
 import { useOperatorWords } from '../i18n/operator'
 import { Button } from '../ui/Button'
+import { ArrowIcon } from '../ui/icons'
+import { LogInIcon, PauseIcon, SearchIcon, TrashIcon } from '../ui/deskIcons'
 import { Card } from '../ui/Card'
 import { Chip } from '../ui/Chip'
 import { TextField } from '../ui/Field'
@@ -25,8 +27,8 @@ export default function OperatorPage() {
     <Page line={t.line} title={t.title} wide>
       {problem !== undefined && <Notice kind="bad">{problem.code === 'network' ? t.unreachable : t.failed(problem.code)}</Notice>}
       <div className="row">
-        <Button kind="quiet" aria-pressed={!running} onClick={() => setRunning(!running)}>{running ? t.pause : t.goOn}</Button>
-        {key !== '' && !locked && <Button kind="quiet" onClick={() => {
+        <Button icon={running ? <PauseIcon /> : <ArrowIcon />} kind="quiet" aria-pressed={!running} onClick={() => setRunning(!running)}>{running ? t.pause : t.goOn}</Button>
+        {key !== '' && !locked && <Button icon={<TrashIcon />} kind="quiet" onClick={() => {
           setKey('')
           setChosen(undefined)
         }}>{t.forgetKey}</Button>}
@@ -56,7 +58,7 @@ function Unlock({ wrong, onKey }: { wrong: boolean; onKey: (key: string) => void
         <p>{t.keyText}</p>
         <TextField label={t.key} type="password" autoComplete="off" required hint={t.keyHint} error={wrong ? t.keyWrong : undefined} value={typed} onChange={(event) => setTyped(event.target.value)} />
         <div className="row">
-          <Button type="submit">{t.unlock}</Button>
+          <Button icon={<LogInIcon />} type="submit">{t.unlock}</Button>
         </div>
       </form>
     </Card>
@@ -126,7 +128,7 @@ function Rooms({ rooms, chosen, onChoose }: { rooms: readonly RoomRow[] | undefi
                   <td>{room.participants}</td>
                   <td>{room.publishers}</td>
                   <td>{room.worker ?? t.noValue}</td>
-                  <td><Button kind="quiet" className="button-small" aria-pressed={room.name === chosen} aria-label={t.detailsOf(room.name)} onClick={() => onChoose(room.name)}>{t.details}</Button></td>
+                  <td><Button icon={<SearchIcon />} kind="quiet" className="button-small" aria-pressed={room.name === chosen} aria-label={t.detailsOf(room.name)} onClick={() => onChoose(room.name)}>{t.details}</Button></td>
                 </tr>
               ))}
             </tbody>

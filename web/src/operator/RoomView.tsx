@@ -1,5 +1,6 @@
 import { useOperatorWords } from '../i18n/operator'
 import { Button } from '../ui/Button'
+import { CloseIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip, type Tone } from '../ui/Chip'
 import { Notice } from '../ui/Notice'
@@ -26,7 +27,7 @@ export function RoomView({ name, secret, running, onClose }: RoomViewProps) {
   return (
     <Card wide title={t.roomTitle(name)}>
       <div className="row">
-        <Button kind="quiet" onClick={onClose}>{t.close}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{t.close}</Button>
       </div>
       {problem !== undefined && <Notice kind="warn">{problem.status === 404 ? t.roomGone : t.failed(problem.code)}</Notice>}
       {value === undefined && problem === undefined && <Spinner />}

@@ -3,7 +3,7 @@ import { Button } from '../ui/Button'
 import { TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
-import { CheckIcon, RetryIcon } from '../ui/icons'
+import { CheckIcon, CloseIcon, RetryIcon } from '../ui/icons'
 import type { ConsentText } from './api'
 import { Failed } from './Failed'
 import { Frame } from './Frame'
@@ -76,7 +76,7 @@ export function Consent({ visit, phone }: { visit: Visit; phone: string | undefi
           <Button icon={<CheckIcon />} busy={visit.busy} data-test="accept" onClick={() => decide('accepted')}>
             {t.accept}
           </Button>
-          <Button kind="quiet" disabled={visit.busy} data-test="refuse" onClick={() => decide('refused')}>
+          <Button icon={<CloseIcon />} kind="quiet" disabled={visit.busy} data-test="refuse" onClick={() => decide('refused')}>
             {t.refuse}
           </Button>
         </>

@@ -8,7 +8,7 @@ import { Button } from '../ui/Button'
 import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
 import { LocalVideo } from '../ui/Video'
-import { ArrowIcon, CameraIcon, LockIcon, RetryIcon, SoundIcon } from '../ui/icons'
+import { ArrowIcon, CameraIcon, CheckIcon, CloseIcon, LockIcon, RetryIcon, SoundIcon } from '../ui/icons'
 import { troubleOf } from './devices'
 import { wentWrong } from './diary'
 import { Failed } from './Failed'
@@ -225,10 +225,10 @@ function Loudspeaker() {
         <>
           <p role="status">{t.hearMusic}</p>
           <div className="row">
-            <Button kind="quiet" data-test="heard" onClick={() => setState('heard')}>
+            <Button icon={<CheckIcon />} kind="quiet" data-test="heard" onClick={() => setState('heard')}>
               {t.yes}
             </Button>
-            <Button kind="quiet" data-test="unheard" onClick={() => setState('unheard')}>
+            <Button icon={<CloseIcon />} kind="quiet" data-test="unheard" onClick={() => setState('unheard')}>
               {t.no}
             </Button>
           </div>

@@ -1,5 +1,6 @@
 import { useState, type ReactNode } from 'react'
 import { Button } from '../ui/Button'
+import { CloseIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { Page } from '../ui/Page'
 import { HelpText } from './Help'
@@ -25,7 +26,7 @@ export function Frame({ screen, title, phone, children }: FrameProps) {
         <Dialog
           title={t.helpTitle}
           onClose={() => setHelp(false)}
-          actions={<Button onClick={() => setHelp(false)}>{t.close}</Button>}
+          actions={<Button icon={<CloseIcon />} onClick={() => setHelp(false)}>{t.close}</Button>}
         >
           <HelpText phone={phone} />
         </Dialog>

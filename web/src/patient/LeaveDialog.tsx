@@ -1,4 +1,5 @@
 import { Button } from '../ui/Button'
+import { UndoIcon } from '../ui/deskIcons'
 import { Dialog } from '../ui/Dialog'
 import { LeaveIcon } from '../ui/icons'
 import { usePatientWords } from './words'
@@ -11,7 +12,7 @@ export function LeaveDialog({ onStay, onLeave }: { onStay: () => void; onLeave: 
       onClose={onStay}
       actions={
         <>
-          <Button kind="quiet" onClick={onStay}>
+          <Button icon={<UndoIcon />} kind="quiet" onClick={onStay}>
             {t.stay}
           </Button>
           <Button kind="danger" icon={<LeaveIcon />} data-test="leave-yes" onClick={onLeave}>

@@ -53,7 +53,7 @@ export function Place({ visit, phone }: { visit: Visit; phone: string | undefine
         <Button type="submit" icon={<ArrowIcon />} busy={visit.busy} data-test="place">
           {t.goOn}
         </Button>
-        <Button kind="quiet" data-test="skip-place" onClick={skip}>
+        <Button icon={<ArrowIcon />} kind="quiet" data-test="skip-place" onClick={skip}>
           {t.placeSkip}
         </Button>
       </form>

@@ -62,6 +62,7 @@ export function Room({ visit, handed, payments, phone }: RoomProps) {
             <strong>{t.permissionTouch}</strong>
           </p>
           <Button
+            icon={<CameraIcon />}
             data-test="allow"
             onClick={() => {
               preview.start()

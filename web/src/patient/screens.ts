@@ -50,7 +50,7 @@ export interface Facts {
   now: number
   guest: GuestView
   /** Why this visit is over, whatever the server says. */
-  ended: 'left' | 'taken-over' | 'gone' | undefined
+  ended: 'left' | 'taken-over' | 'removed' | 'gone' | undefined
   /** The question where one is was answered or skipped. */
   placed: boolean
   /** What the browser will ask was explained. */

@@ -73,7 +73,8 @@ export function useVisit(door: Door, arrived: GuestView): Visit {
     (error: unknown) => {
       const code = codeOf(error)
       if (code === 'unauthenticated') {
-        change({ ended: 'gone' })
+        // Whoever was sent out has lost the session with the place, and should know which of both it was.
+        setGiven((before) => ({ ...before, ended: before.ended ?? (before.guest.next === 'removed' ? 'removed' : 'gone') }))
         return
       }
       // Too early, over, revoked, in use elsewhere: the door's page says so.

@@ -6,6 +6,8 @@ import type { Consultation } from '../api/types'
 import { useMe } from '../auth/session'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { ClockIcon, LogInIcon, LogOutIcon, PlusIcon } from '../ui/deskIcons'
+import { CalendarIcon, CheckIcon, CloseIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip } from '../ui/Chip'
 import { Dialog } from '../ui/Dialog'
@@ -63,20 +65,20 @@ export function About({ onEnter }: { onEnter: () => void }) {
       <ClosingSoon consultation={consultation} />
       {asking === undefined && <ProblemNotice problem={action.problem} />}
       <div className="pro-row">
-        {own && isLive(consultation) && can.includes('call') && <Button onClick={onEnter}>{t.enterCall}</Button>}
+        {own && isLive(consultation) && can.includes('call') && <Button icon={<LogInIcon />} onClick={onEnter}>{t.enterCall}</Button>}
         {!own && isLive(consultation) && <ColleagueDoor onEnter={onEnter} />}
-        {own && can.includes('extend') && isLive(consultation) && <Button kind="quiet" busy={action.busy} onClick={() => doing(() => consultations.extend(id, 15), t.extended)}>{t.extend}</Button>}
-        {own && may.includes('reschedule') && <Button kind="quiet" onClick={() => setAsking('move')}>{t.edit}</Button>}
-        {own && may.includes('cancel') && <Button kind="danger" onClick={() => setAsking('cancel')}>{t.cancelAppointment}</Button>}
-        {own && can.includes('end') && may.includes('end') && <Button kind="danger" onClick={() => setAsking('end')}>{t.endForAll}</Button>}
-        {own && consultation.kind === 'dossier' && (consultation.status === 'cancelled' || consultation.status === 'no_show') && <Button onClick={() => setAsking('replan')}>{t.replan}</Button>}
+        {own && can.includes('extend') && isLive(consultation) && <Button icon={<ClockIcon />} kind="quiet" busy={action.busy} onClick={() => doing(() => consultations.extend(id, 15), t.extended)}>{t.extend}</Button>}
+        {own && may.includes('reschedule') && <Button icon={<CalendarIcon />} kind="quiet" onClick={() => setAsking('move')}>{t.edit}</Button>}
+        {own && may.includes('cancel') && <Button icon={<CloseIcon />} kind="danger" onClick={() => setAsking('cancel')}>{t.cancelAppointment}</Button>}
+        {own && can.includes('end') && may.includes('end') && <Button icon={<LogOutIcon />} kind="danger" onClick={() => setAsking('end')}>{t.endForAll}</Button>}
+        {own && consultation.kind === 'dossier' && (consultation.status === 'cancelled' || consultation.status === 'no_show') && <Button icon={<PlusIcon />} onClick={() => setAsking('replan')}>{t.replan}</Button>}
         {own && can.includes('upgrade_to_dossier') && <UpgradeButton />}
       </div>
       {(asking === 'move' || asking === 'replan') && (
         <Dialog title={asking === 'move' ? t.editTitle : t.replan} onClose={close} actions={
           <>
-            <Button kind="quiet" onClick={close}>{t.cancel}</Button>
-            <Button busy={action.busy} onClick={() => asking === 'move'
+            <Button icon={<CloseIcon />} kind="quiet" onClick={close}>{t.cancel}</Button>
+            <Button icon={<CheckIcon />} busy={action.busy} onClick={() => asking === 'move'
               ? doing(() => consultations.change(id, { slot }, etag), t.moved)
               : doing(async () => go(paths.consultation((await consultations.replan(id, slot, replanKey)).id)), t.created)}>
               {t.save}
@@ -90,8 +92,8 @@ export function About({ onEnter }: { onEnter: () => void }) {
       {asking === 'cancel' && (
         <Dialog title={t.cancelTitle} onClose={close} actions={
           <>
-            <Button kind="quiet" onClick={close}>{t.keepAppointment}</Button>
-            <Button kind="danger" busy={action.busy} onClick={() => doing(() => consultations.cancel(id, etag))}>{t.cancelAppointment}</Button>
+            <Button icon={<CheckIcon />} kind="quiet" onClick={close}>{t.keepAppointment}</Button>
+            <Button icon={<CloseIcon />} kind="danger" busy={action.busy} onClick={() => doing(() => consultations.cancel(id, etag))}>{t.cancelAppointment}</Button>
           </>
         }>
           <p>{t.cancelText}</p>
@@ -124,12 +126,12 @@ function ColleagueDoor({ onEnter }: { onEnter: () => void }) {
   const [seat, setSeat] = useState<string>()
   const action = useAction()
   const mine = consultation.participants.find((person) => person.id === seat)
-  if (mine !== undefined && ['admitted', 'connected', 'reconnecting'].includes(mine.state)) return <Button onClick={onEnter}>{t.enterCall}</Button>
+  if (mine !== undefined && ['admitted', 'connected', 'reconnecting'].includes(mine.state)) return <Button icon={<LogInIcon />} onClick={onEnter}>{t.enterCall}</Button>
   return (
     <>
       <ProblemNotice problem={action.problem} />
       {mine?.state === 'waiting' ? <Notice>{t.waitHereText}</Notice> : (
-        <Button busy={action.busy} onClick={() => void action.run(async () => {
+        <Button icon={<ClockIcon />} busy={action.busy} onClick={() => void action.run(async () => {
           setSeat((await consultations.goToWaiting(consultation.id)).id)
           reload()
         })}>

@@ -8,6 +8,8 @@ import { useMe, useSession } from '../auth/session'
 import { useWords as useDeskWords } from '../i18n/desk'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { KeyIcon, LogInIcon, LogOutIcon, ShieldIcon } from '../ui/deskIcons'
+import { CheckIcon, RetryIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { SelectField, TextField } from '../ui/Field'
 import { useToast } from '../ui/Toasts'
@@ -92,7 +94,7 @@ function Profile() {
           </SelectField>
         </div>
         <ProblemNotice problem={action.problem} />
-        <Button type="submit" busy={action.busy}>{t.save}</Button>
+        <Button icon={<CheckIcon />} type="submit" busy={action.busy}>{t.save}</Button>
       </Card>
     </form>
   )
@@ -125,7 +127,7 @@ function Security() {
           })
         }}>
           <TextField label={t.newPassword} hint={t.passwordHint} type="password" autoComplete="new-password" required value={password} error={error('/password')} onChange={(event) => setPassword(event.target.value)} />
-          <Button type="submit" kind="quiet" busy={action.busy}>{t.changePassword}</Button>
+          <Button icon={<KeyIcon />} type="submit" kind="quiet" busy={action.busy}>{t.changePassword}</Button>
         </form>
         <ProblemNotice problem={action.problem} />
         {me.second_factor && <p>{t.codesLeft(me.recovery_codes_left)}</p>}
@@ -140,7 +142,7 @@ function Security() {
         }} />}
         <div className="pro-row">
           {me.second_factor && (
-            <Button kind="quiet" busy={action.busy} onClick={() => doing(async () => {
+            <Button icon={<RetryIcon />} kind="quiet" busy={action.busy} onClick={() => doing(async () => {
               const made = await auth.newRecoveryCodes()
               setSession(made.session)
               setCodes(made.recovery_codes)
@@ -148,9 +150,9 @@ function Security() {
               {t.codesNew}
             </Button>
           )}
-          <Button kind="quiet" onClick={() => setEnrolling(true)}>{t.mfaNew}</Button>
-          <Button kind="quiet" busy={action.busy} onClick={() => attach('psc')}>{t.attachPsc}</Button>
-          <Button kind="quiet" busy={action.busy} onClick={() => attach('cps')}>{t.attachCps}</Button>
+          <Button icon={<ShieldIcon />} kind="quiet" onClick={() => setEnrolling(true)}>{t.mfaNew}</Button>
+          <Button icon={<LogInIcon />} kind="quiet" busy={action.busy} onClick={() => attach('psc')}>{t.attachPsc}</Button>
+          <Button icon={<LogInIcon />} kind="quiet" busy={action.busy} onClick={() => attach('cps')}>{t.attachCps}</Button>
         </div>
       </div>
       {action.question}
@@ -176,7 +178,7 @@ function Leaving() {
     <Card wide title={t.accountSession}>
       {session !== null && <p>{t.sessionUntil(dayTime(session.expires_at, language))}</p>}
       {notice}
-      <Button kind="danger" busy={busy} onClick={logout}>{t.logout}</Button>
+      <Button icon={<LogOutIcon />} kind="danger" busy={busy} onClick={logout}>{t.logout}</Button>
     </Card>
   )
 }

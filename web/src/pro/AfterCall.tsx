@@ -8,7 +8,7 @@ import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
 import { Card } from '../ui/Card'
 import { Notice } from '../ui/Notice'
-import { SaveIcon } from '../ui/icons'
+import { EyeIcon, FileIcon, SaveIcon } from '../ui/icons'
 import { useDesk } from './desk'
 import { DocumentsPanel } from './documents/DocumentsPanel'
 import { Viewer, type Viewed } from './documents/Viewer'
@@ -72,7 +72,7 @@ function Versions({ id, own, onChanged }: { id: string; own: boolean; onChanged:
           return (
             <li key={report} className="pro-row">
               <span>{t.reportVersion(version, dayTime(made, language, me.time_zone))}</span>
-              <Button kind="quiet" onClick={() => setViewed({ name: desk.reportName(version), mime: 'application/pdf', load: async () => (await requestFile(path)).blob, save: () => saveFile(path) })}>
+              <Button icon={<EyeIcon />} kind="quiet" onClick={() => setViewed({ name: desk.reportName(version), mime: 'application/pdf', load: async () => (await requestFile(path)).blob, save: () => saveFile(path) })}>
                 {desk.readReport(version)}
               </Button>
               <Button kind="quiet" icon={<SaveIcon />} busy={action.busy} onClick={() => void action.run(() => saveFile(path))}>
@@ -109,7 +109,7 @@ function Downloads({ id, billing }: { id: string; billing: boolean }) {
         {file('cda', t.downloadCda)}
         {billing && file('billing.pdf', t.sheetPdf)}
         {billing && file('billing.csv', t.sheetCsv)}
-        {billing && !embedded() && <Button kind="quiet" onClick={() => go(paths.sheet(id))}>{t.sheetOpen}</Button>}
+        {billing && !embedded() && <Button icon={<FileIcon />} kind="quiet" onClick={() => go(paths.sheet(id))}>{t.sheetOpen}</Button>}
       </div>
       <p className="field-hint">{desk.cdaHint}</p>
     </Card>

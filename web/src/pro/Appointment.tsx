@@ -6,6 +6,8 @@ import type { Contact, Facility, GuestInput, GuestRole, PatientInput, Sex, SlotI
 import { useMe } from '../auth/session'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { CloseIcon } from '../ui/icons'
+import { PlusIcon, TrashIcon } from '../ui/deskIcons'
 import { Card } from '../ui/Card'
 import { SelectField, TextField } from '../ui/Field'
 import { useToast } from '../ui/Toasts'
@@ -225,15 +227,15 @@ export function Appointment() {
             <fieldset key={guest.key} className="pro-set">
               <legend>{t.thirdPerson(index + 1)}</legend>
               <GuestFields typed={guest} pointer={`/participants/${index}`} error={error} onChange={(typed) => setGuests(guests.map((each) => (each.key === guest.key ? { ...typed, key: each.key } : each)))} />
-              <Button kind="quiet" className="button-small" onClick={() => setGuests(guests.filter((each) => each.key !== guest.key))}>{t.thirdRemove}</Button>
+              <Button icon={<TrashIcon />} kind="quiet" className="button-small" onClick={() => setGuests(guests.filter((each) => each.key !== guest.key))}>{t.thirdRemove}</Button>
             </fieldset>
           ))}
-          <Button kind="quiet" onClick={() => setGuests([...guests, { ...NEW_GUEST, key: newKey() }])}>{t.thirdAdd}</Button>
+          <Button icon={<PlusIcon />} kind="quiet" onClick={() => setGuests([...guests, { ...NEW_GUEST, key: newKey() }])}>{t.thirdAdd}</Button>
         </Card>
         <ProblemNotice problem={action.problem} />
         <div className="pro-row">
-          <Button type="submit" busy={action.busy}>{t.create}</Button>
-          <To path={paths.list} className="button button-quiet">{t.cancel}</To>
+          <Button icon={<PlusIcon />} type="submit" busy={action.busy}>{t.create}</Button>
+          <To path={paths.list} className="button button-quiet"><CloseIcon /> <span>{t.cancel}</span></To>
         </div>
       </form>
     </Frame>

@@ -10,6 +10,7 @@ import { useWords } from '../i18n/pro'
 import { JoinPage } from '../join/JoinPage'
 import { release, type Captured } from '../media/capture'
 import { Button } from '../ui/Button'
+import { LogOutIcon, UndoIcon } from '../ui/deskIcons'
 import { useDesk } from './desk'
 import { EndDialog } from './EndDialog'
 import { whoOf } from './format'
@@ -68,10 +69,8 @@ export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }
           failure={failure}
           joining={action.busy}
           onJoin={enter}
+          back={<Button icon={<UndoIcon />} kind="quiet" onClick={() => onLeft('left')}>{t.back}</Button>}
         />
-        <p className="pro-row pro-center">
-          <Button kind="quiet" onClick={() => onLeft('left')}>{t.back}</Button>
-        </p>
       </>
     )
   }
@@ -81,9 +80,9 @@ export default function Call({ onLeft }: { onLeft: (reason: EndReason) => void }
       <CallPage session={session} room={name} files={false} />
       <aside className="pro-call-panel" aria-label={t.panel}>
         <Panel inRoom session={session} />
-        <div className="pro-row pro-call-end">
-          {consultation.capabilities.includes('end') && <Button kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>}
-        </div>
+        {consultation.capabilities.includes('end') && <div className="pro-row pro-call-end">
+          <Button icon={<LogOutIcon />} kind="danger" onClick={() => setEnding(true)}>{t.endForAll}</Button>
+        </div>}
       </aside>
       <Newcomers consultation={consultation} />
       {ending && <EndDialog id={consultation.id} onClose={() => setEnding(false)} onEnded={() => {

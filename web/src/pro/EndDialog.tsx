@@ -2,6 +2,7 @@ import { consultations } from '../api/clinic'
 import { useAction } from '../api/useAction'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { LogOutIcon, UndoIcon } from '../ui/deskIcons'
 import { Dialog } from '../ui/Dialog'
 import { ProblemNotice } from './parts'
 
@@ -11,8 +12,8 @@ export function EndDialog({ id, onClose, onEnded }: { id: string; onClose: () =>
   return (
     <Dialog title={t.endTitle} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{t.stay}</Button>
-        <Button kind="danger" busy={action.busy} onClick={() => void action.run(async () => {
+        <Button icon={<UndoIcon />} kind="quiet" onClick={onClose}>{t.stay}</Button>
+        <Button icon={<LogOutIcon />} kind="danger" busy={action.busy} onClick={() => void action.run(async () => {
           await consultations.end(id)
           onEnded()
         })}>

@@ -5,6 +5,8 @@ import { asApiError, useAction, useLoad } from '../api/useAction'
 import type { Act, Answer, FormBody, FormField } from '../api/types'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { PenIcon, TrashIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon, EyeIcon, RetryIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { SelectField, TextArea, TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
@@ -117,7 +119,7 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
       {problem?.code === 'version-conflict' ? (
         <Notice kind="warn">
           <p>{t.formConflict}</p>
-          <Button kind="quiet" onClick={onReload}>{t.formReload}</Button>
+          <Button icon={<RetryIcon />} kind="quiet" onClick={onReload}>{t.formReload}</Button>
         </Notice>
       ) : (
         <ProblemNotice problem={problem} />
@@ -128,13 +130,13 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
           <OneField key={field.id} field={field} value={answers[field.id]} error={error(`/answers/${field.id}`)} onChange={(value) => answer(field.id, value)} />
         ))}
       </fieldset>
-      <fieldset className="pro-set pro-stack" disabled={closed}>
+      {(!closed || acts.length > 0) && <fieldset className="pro-set pro-stack" disabled={closed}>
         <legend>{t.acts}</legend>
         <ul>
           {acts.map((act) => (
             <li key={act.code} className="pro-row">
               {act.code} {catalogue.value?.find((each) => each.code === act.code)?.[language]}
-              {!closed && <Button kind="quiet" className="button-small" onClick={() => change({ acts: acts.filter((each) => each !== act) })}>{t.actRemove(act.code)}</Button>}
+              {!closed && <Button icon={<TrashIcon />} kind="quiet" className="button-small" onClick={() => change({ acts: acts.filter((each) => each !== act) })}>{t.actRemove(act.code)}</Button>}
             </li>
           ))}
         </ul>
@@ -149,28 +151,28 @@ function Draft({ id, first, mayValidate, onReload, onValidated }: DraftProps) {
             ))}
           </SelectField>
         )}
-      </fieldset>
+      </fieldset>}
       {!closed && (
         <>
           {names.length > 0 && <p>{t.missing(names.join(', '))}</p>}
           {!mayValidate && <p>{t.afterEnd}</p>}
           <ProblemNotice problem={previewing.problem} />
           <div className="pro-row">
-            <Button kind="quiet" busy={previewing.busy} onClick={() => void previewing.run(async () => {
+            <Button icon={<EyeIcon />} kind="quiet" busy={previewing.busy} onClick={() => void previewing.run(async () => {
               await save()
               await saveFile(form.previewPath(id))
             })}>
               {t.preview}
             </Button>
-            {mayValidate && <Button onClick={() => setAsking(true)}>{t.validate}</Button>}
+            {mayValidate && <Button icon={<CheckIcon />} onClick={() => setAsking(true)}>{t.validate}</Button>}
           </div>
         </>
       )}
       {asking && validating.question === false && (
         <Dialog title={t.validateTitle} onClose={() => setAsking(false)} actions={
           <>
-            <Button kind="quiet" onClick={() => setAsking(false)}>{t.cancel}</Button>
-            <Button busy={validating.busy} onClick={validate}>{t.validate}</Button>
+            <Button icon={<CloseIcon />} kind="quiet" onClick={() => setAsking(false)}>{t.cancel}</Button>
+            <Button icon={<CheckIcon />} busy={validating.busy} onClick={validate}>{t.validate}</Button>
           </>
         }>
           <p>{t.validateText}</p>
@@ -236,7 +238,7 @@ export function Addendum({ id, onDone }: { id: string; onDone: () => void }) {
       <form className="pro-stack" onSubmit={submit}>
         <TextArea label={t.addendumText} required value={text} onChange={(event) => setText(event.target.value)} />
         <ProblemNotice problem={action.problem} />
-        <Button type="submit" busy={action.busy}>{t.addendum}</Button>
+        <Button icon={<PenIcon />} type="submit" busy={action.busy}>{t.addendum}</Button>
       </form>
       {action.question}
     </details>

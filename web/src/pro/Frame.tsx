@@ -4,6 +4,7 @@ import { useAction } from '../api/useAction'
 import { useSession } from '../auth/session'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { LogOutIcon } from '../ui/deskIcons'
 import { Notice } from '../ui/Notice'
 import { Page } from '../ui/Page'
 import { ProblemNotice, To } from './parts'
@@ -46,7 +47,7 @@ export function Frame({ title, screen, at, children }: { title: string; screen: 
           {session?.roles.includes('org_admin') === true && <To path={paths.admin} current={at === paths.admin}>{t.navAdmin}</To>}
           {session?.roles.includes('support') === true && <To path={paths.support} current={at === paths.support}>{t.navSupport}</To>}
           <To path={paths.account} current={at === paths.account}>{t.navAccount}</To>
-          <Button kind="quiet" className="button-small" busy={busy} onClick={logout}>{t.logout}</Button>
+          <Button icon={<LogOutIcon />} kind="quiet" className="button-small" busy={busy} onClick={logout}>{t.logout}</Button>
         </nav>
       }
     >

@@ -5,12 +5,14 @@ import { eventsOf, useHints } from '../api/hints'
 import { useAction, useLoad } from '../api/useAction'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { LogInIcon } from '../ui/deskIcons'
+import { CloseIcon, SendIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
 import { Invitations } from './Invitations'
 import { phoneAsTyped } from './format'
-import { ProblemNotice, useFieldError } from './parts'
+import { ProblemNotice, problemText, useFieldError } from './parts'
 import { go, paths } from './router'
 
 /** A number, a message, four lights. */
@@ -22,6 +24,7 @@ export function Immediate({ onClose }: { onClose: () => void }) {
   const [key, setKey] = useState(newKey)
   const action = useAction()
   const fieldError = useFieldError(action.problem)
+  const refused = fieldError('/phone')
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault()
     void action.run(async () => setMade((await consultations.create({ kind: 'immediate', phone }, key)).id))
@@ -32,8 +35,8 @@ export function Immediate({ onClose }: { onClose: () => void }) {
       onClose={onClose}
       actions={
         <>
-          <Button kind="quiet" onClick={onClose}>{made === undefined ? t.cancel : t.close}</Button>
-          {made !== undefined && <Button onClick={() => go(paths.consultation(made))}>{t.immediateGo}</Button>}
+          <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{made === undefined ? t.cancel : t.close}</Button>
+          {made !== undefined && <Button icon={<LogInIcon />} onClick={() => go(paths.consultation(made))}>{t.immediateGo}</Button>}
         </>
       }
     >
@@ -41,12 +44,12 @@ export function Immediate({ onClose }: { onClose: () => void }) {
         <form className="pro-stack" onSubmit={submit}>
           <p>{t.immediateAsk}</p>
           <Notice>{t.immediateLimits}</Notice>
-          <TextField label={t.immediatePhone} type="tel" inputMode="tel" autoComplete="off" required value={phone} error={fieldError('/phone')} onChange={(event) => {
+          <TextField label={t.immediatePhone} type="tel" inputMode="tel" autoComplete="off" required value={phone} error={refused !== undefined && action.problem !== undefined ? problemText(action.problem, t) : undefined} onChange={(event) => {
             setPhone(phoneAsTyped(event.target.value))
             setKey(newKey())
           }} />
-          <ProblemNotice problem={action.problem} />
-          <Button type="submit" busy={action.busy}>{t.immediateSend}</Button>
+          {refused === undefined && <ProblemNotice problem={action.problem} />}
+          <Button icon={<SendIcon />} type="submit" busy={action.busy}>{t.immediateSend}</Button>
         </form>
       ) : (
         <Sent id={made} />

@@ -4,6 +4,8 @@ import { useAction } from '../api/useAction'
 import type { Consultation, Invitation, LinkShown } from '../api/types'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { LinkIcon, PenIcon, TrashIcon } from '../ui/deskIcons'
+import { SendIcon } from '../ui/icons'
 import { Light } from '../ui/Chip'
 import { TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
@@ -48,7 +50,7 @@ function OneInvitation({ id, invitation, onChanged }: { id: string; invitation: 
   }
   return (
     <li className="pro-invitation">
-      <p>
+      <p className="pro-invitation-who">
         <strong>{invitation.name ?? t.roles[invitation.role]}</strong> {invitation.destination}
       </p>
       <p className="pro-row">
@@ -64,16 +66,16 @@ function OneInvitation({ id, invitation, onChanged }: { id: string; invitation: 
         <div className="pro-row">
           {byMessage && invitation.resends_left > 0 && (
             <>
-              <Button kind="quiet" className="button-small" busy={action.busy} onClick={() => resend({})}>{t.resend}</Button>
-              <Button kind="quiet" className="button-small" onClick={() => setCorrecting(!correcting)}>{sms ? t.correctPhone : t.correctEmail}</Button>
+              <Button icon={<SendIcon />} kind="quiet" className="button-small" busy={action.busy} onClick={() => resend({})}>{t.resend}</Button>
+              <Button icon={<PenIcon />} kind="quiet" className="button-small" onClick={() => setCorrecting(!correcting)}>{sms ? t.correctPhone : t.correctEmail}</Button>
               <small>{t.resendsLeft(invitation.resends_left)}</small>
             </>
           )}
-          <Button kind="quiet" className="button-small" busy={action.busy} onClick={() => void action.run(async () => setLink(await invitations.link(id, invitation.id)))}>
-            {t.copyLink}
+          <Button icon={<LinkIcon />} kind="quiet" className="button-small" busy={action.busy} onClick={() => void action.run(async () => setLink(await invitations.link(id, invitation.id)))}>
+            {t.showLink}
           </Button>
           {invitation.role !== 'patient' && (
-            <Button kind="quiet" className="button-small" onClick={() => void action.run(async () => {
+            <Button icon={<TrashIcon />} kind="quiet" className="button-small" onClick={() => void action.run(async () => {
               await invitations.revoke(id, invitation.id)
               onChanged()
             })}>
@@ -89,7 +91,7 @@ function OneInvitation({ id, invitation, onChanged }: { id: string; invitation: 
           ) : (
             <TextField label={t.newEmail} type="email" required value={to} error={fieldError('/email')} onChange={(event) => setTo(event.target.value)} />
           )}
-          <Button type="submit" busy={action.busy}>{t.resend}</Button>
+          <Button icon={<SendIcon />} type="submit" busy={action.busy}>{t.resend}</Button>
         </form>
       )}
       {link !== undefined && <ShownLink link={link} />}

@@ -1,19 +1,20 @@
 import { useEffect, useState } from 'react'
-import { consultations, type View } from '../api/clinic'
+import { consultations } from '../api/clinic'
 import { asApiError } from '../api/useAction'
 import type { ApiError } from '../api/client'
 import type { Item, Status } from '../api/types'
 import { useMe } from '../auth/session'
 import { useWords, type Catalogue } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { DownIcon } from '../ui/deskIcons'
 import { Chip, Light, type Tone } from '../ui/Chip'
 import { Spinner } from '../ui/Progress'
 import { Tabs } from '../ui/Tabs'
-import { CalendarIcon, PhoneIcon } from '../ui/icons'
+import { ArrowIcon, CalendarIcon, PhoneIcon } from '../ui/icons'
 import { AlertChoice } from './AlertChoice'
 import { Frame } from './Frame'
 import { Immediate } from './Immediate'
-import { dayTime } from './format'
+import { dayTime, timeOf } from './format'
 import { ProblemNotice, To } from './parts'
 import { go, paths } from './router'
 import { useWaiting } from './waiting'
@@ -64,7 +65,7 @@ export function List() {
   )
 }
 
-function Items({ view }: { view: View }) {
+function Items({ view }: { view: TabName }) {
   const { t } = useWords()
   const { beat } = useWaiting()
   const [items, setItems] = useState<readonly Item[]>()
@@ -101,33 +102,45 @@ function Items({ view }: { view: View }) {
     <>
       <ProblemNotice problem={problem} />
       {items === undefined && problem === undefined && <Spinner />}
-      {items?.length === 0 && <p>{t.listEmpty}</p>}
+      {items?.length === 0 && <Empty view={view} />}
       <ul className="pro-items">
-        {items?.map((item) => <Line key={item.id} item={item} />)}
+        {items?.map((item) => <Line key={item.id} item={item} today={view === 'today'} />)}
       </ul>
-      {next !== undefined && <Button kind="quiet" onClick={() => void load(next)}>{t.more}</Button>}
+      {next !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={() => void load(next)}>{t.more}</Button>}
     </>
   )
 }
 
-function Line({ item }: { item: Item }) {
+/** Nothing here, and what to do about it. */
+function Empty({ view }: { view: TabName }) {
+  const { t } = useWords()
+  return (
+    <div className="pro-empty">
+      <CalendarIcon />
+      <p><strong>{t.listEmpty[view]}</strong></p>
+      {(view === 'today' || view === 'upcoming') && <p>{t.listEmptyHint}</p>}
+    </div>
+  )
+}
+
+function Line({ item, today }: { item: Item; today: boolean }) {
   const { language, t } = useWords()
   const { me } = useMe()
   const name = item.patient_name ?? item.phone ?? t.noName
   const time = dayTime(item.slot.start, language, me.time_zone)
   return (
     <li className="pro-item">
-      <span className="pro-item-time">{time}</span>
+      <span className="pro-item-time">{today ? timeOf(item.slot.start, language, me.time_zone) : time}</span>
       <span className="pro-item-name">
         <strong>{name}</strong>
         <small>{t.kinds[item.kind]}</small>
       </span>
-      <span className="pro-row">
+      <span className="pro-item-state">
         {item.waiting > 0 && <Light tone="active">{t.waitingCount(item.waiting)}</Light>}
         {item.connected > 0 && <Light tone="good">{t.inCall}</Light>}
         <Chip tone={toneOf(item.status)}>{statusText(item, t)}</Chip>
       </span>
-      <To path={paths.consultation(item.id)} className="button button-quiet" label={t.openOf(name, time)}>{t.open}</To>
+      <To path={paths.consultation(item.id)} className="button button-quiet" label={t.openOf(name, time)}><ArrowIcon /> <span>{t.open}</span></To>
     </li>
   )
 }

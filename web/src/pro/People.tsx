@@ -6,6 +6,8 @@ import type { Consultation, Person } from '../api/types'
 import { useWords as useDeskWords } from '../i18n/desk'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { TrashIcon, UndoIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon, LockIcon, SendIcon } from '../ui/icons'
 import { Chip } from '../ui/Chip'
 import { Notice } from '../ui/Notice'
 import { useToast } from '../ui/Toasts'
@@ -42,9 +44,9 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
           <li key={person.id} className="pro-person">
             <About person={person} />
             <div className="pro-row">
-              {inRoom && person.consent === 'accepted' && <Button aria-label={t.admitName(person.name)} busy={action.busy} onClick={doing(() => people.admit(id, person.id, false))}>{t.admit}</Button>}
-              {inRoom && person.consent !== 'accepted' && <Button aria-label={t.admitOralName(person.name)} busy={action.busy} onClick={doing(() => people.admit(id, person.id, true))}>{t.admitOral}</Button>}
-              <Button kind="quiet" aria-label={t.denyName(person.name)} busy={action.busy} onClick={doing(() => people.deny(id, person.id))}>{t.deny}</Button>
+              {inRoom && person.consent === 'accepted' && <Button icon={<CheckIcon />} aria-label={t.admitName(person.name)} busy={action.busy} onClick={doing(() => people.admit(id, person.id, false))}>{t.admit}</Button>}
+              {inRoom && person.consent !== 'accepted' && <Button icon={<CheckIcon />} aria-label={t.admitOralName(person.name)} busy={action.busy} onClick={doing(() => people.admit(id, person.id, true))}>{t.admitOral}</Button>}
+              <Button icon={<CloseIcon />} kind="quiet" aria-label={t.denyName(person.name)} busy={action.busy} onClick={doing(() => people.deny(id, person.id))}>{t.deny}</Button>
             </div>
           </li>
         ))}
@@ -57,8 +59,8 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
               <li key={person.id} className="pro-person">
                 <About person={person} />
                 <div className="pro-row">
-                  <Button kind="quiet" className="button-small" aria-label={t.sendBackName(person.name)} busy={action.busy} onClick={doing(() => people.sendBack(id, person.id))}>{t.sendBack}</Button>
-                  <Button kind="quiet" className="button-small" aria-label={t.removeName(person.name)} busy={action.busy} onClick={doing(() => people.remove(id, person.id))}>{t.remove}</Button>
+                  <Button icon={<UndoIcon />} kind="quiet" className="button-small" aria-label={t.sendBackName(person.name)} busy={action.busy} onClick={doing(() => people.sendBack(id, person.id))}>{t.sendBack}</Button>
+                  <Button icon={<TrashIcon />} kind="quiet" className="button-small" aria-label={t.removeName(person.name)} busy={action.busy} onClick={doing(() => people.remove(id, person.id))}>{t.remove}</Button>
                 </div>
               </li>
             ))}
@@ -74,7 +76,7 @@ export function People({ consultation, inRoom, onChanged }: { consultation: Cons
         </>
       )}
       {consultation.locked && <Notice>{t.lockedNow}</Notice>}
-      <Button kind="quiet" busy={action.busy} onClick={doing(() => consultations.lock(id, !consultation.locked))}>{consultation.locked ? t.unlock : t.lock}</Button>
+      <Button icon={<LockIcon />} kind="quiet" busy={action.busy} onClick={doing(() => consultations.lock(id, !consultation.locked))}>{consultation.locked ? t.unlock : t.lock}</Button>
       {consultation.capabilities.includes('invite_more') && <Invite id={id} onChanged={onChanged} />}
     </div>
   )
@@ -93,7 +95,7 @@ function About({ person }: { person: Person }) {
         {AWAY.includes(person.state) && !person.here && <Chip tone="warn">{desk.away}</Chip>}
         {person.consent === 'refused' && <Chip tone="bad">{t.consentRefused}</Chip>}
         {person.state === 'waiting' && (person.consent === undefined || person.consent === null) && <Chip tone="warn">{t.consentMissing}</Chip>}
-        {person.identity_passed === false && <Chip tone="warn">{t.identityFailed}</Chip>}
+        {person.role === 'patient' && person.identity_passed === false && <Chip tone="warn">{t.identityFailed}</Chip>}
       </p>
       {person.place !== undefined && person.place !== null && <p>{t.place(person.place)}</p>}
       {person.callback !== undefined && person.callback !== null && <p>{t.callback(person.callback)}</p>}
@@ -127,7 +129,7 @@ function Invite({ id, onChanged }: { id: string; onChanged: () => void }) {
           setKey(newKey())
         }} />
         <ProblemNotice problem={action.problem} />
-        <Button type="submit" busy={action.busy}>{t.invite}</Button>
+        <Button icon={<SendIcon />} type="submit" busy={action.busy}>{t.invite}</Button>
       </form>
     </details>
   )

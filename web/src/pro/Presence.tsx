@@ -6,6 +6,8 @@ import { useSession } from '../auth/session'
 import { CodeField } from '../auth/SecondFactor'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { LogInIcon } from '../ui/deskIcons'
+import { CheckIcon, CloseIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { SelectField, TextField } from '../ui/Field'
 import { ProblemNotice } from './parts'
@@ -52,8 +54,8 @@ export function PresenceDialog({ onClose, onPresent }: { onClose: () => void; on
   return (
     <Dialog title={t.presenceTitle} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{t.cancel}</Button>
-        <Button busy={action.busy} onClick={confirm}>{t.confirm}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{t.cancel}</Button>
+        <Button icon={<CheckIcon />} busy={action.busy} onClick={confirm}>{t.confirm}</Button>
       </>
     }>
       <form className="pro-stack" onSubmit={(event) => {
@@ -70,7 +72,7 @@ export function PresenceDialog({ onClose, onPresent }: { onClose: () => void; on
         </SelectField>
         {way === 'code' ? <CodeField value={given} onChange={setGiven} /> : <TextField label={t.password} type="password" autoComplete="current-password" required value={given} onChange={(event) => setGiven(event.target.value)} />}
         <ProblemNotice problem={action.problem} />
-        {!embedded() && <Button kind="quiet" onClick={() => void action.run(async () => {
+        {!embedded() && <Button icon={<LogInIcon />} kind="quiet" onClick={() => void action.run(async () => {
           rememberPlace()
           await leaveFor('/api/v1/auth/psc/start?purpose=presence')
         })}>

@@ -11,6 +11,8 @@ import { EnrolPage, SecondFactor } from '../auth/SecondFactor'
 import { MeContext, SessionContext, useMe } from '../auth/session'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { PlusIcon } from '../ui/deskIcons'
+import { ArrowIcon, RetryIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Page } from '../ui/Page'
 import { PageSpinner } from '../ui/Progress'
@@ -72,7 +74,7 @@ function Failed({ problem, onRetry }: { problem: ApiError; onRetry: () => void }
   return (
     <Page line={t.line} title={t.navList}>
       <ProblemNotice problem={problem} />
-      <Button onClick={onRetry}>{t.retry}</Button>
+      <Button icon={<RetryIcon />} onClick={onRetry}>{t.retry}</Button>
     </Page>
   )
 }
@@ -139,7 +141,7 @@ function Screen({ path, session }: { path: string; session: Session }): ReactNod
   if (path === paths.login) return <PageSpinner />
   return (
     <Page line={t.line} title={t.notFound} screen={path}>
-      <To path={paths.list}>{t.toList}</To>
+      <p><To path={paths.list} className="button button-main"><ArrowIcon /> <span>{t.toList}</span></To></p>
     </Page>
   )
 }
@@ -153,7 +155,7 @@ function OpenTool() {
       <Card>
         <p>{t.toolText}</p>
         <ProblemNotice problem={action.problem} />
-        <Button busy={action.busy} onClick={() => void action.run(async () => {
+        <Button icon={<PlusIcon />} busy={action.busy} onClick={() => void action.run(async () => {
           await meApi.setInterests([...me.interests, TELECONSULTATION])
           reload()
         })}>

@@ -4,6 +4,7 @@ import type { OpenSession } from '../api/types'
 import { useMe } from '../auth/session'
 import { useWords } from '../i18n/desk'
 import { Button } from '../ui/Button'
+import { CloseIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip } from '../ui/Chip'
 import { Spinner } from '../ui/Progress'
@@ -44,12 +45,12 @@ export function Sessions() {
               <strong>{nameOf(session)}</strong>, {t.sessionMethods[session.method] ?? session.method}, {t.sessionSeen(dayTime(session.seen_at, language, me.time_zone))}
             </span>
             {session.current ? <Chip tone="good">{t.sessionHere}</Chip> : (
-              <Button kind="quiet" className="button-small" aria-label={t.sessionEndOf(nameOf(session))} busy={action.busy} onClick={() => doing(() => api.endSession(session.id))}>{t.sessionEnd}</Button>
+              <Button icon={<CloseIcon />} kind="quiet" className="button-small" aria-label={t.sessionEndOf(nameOf(session))} busy={action.busy} onClick={() => doing(() => api.endSession(session.id))}>{t.sessionEnd}</Button>
             )}
           </li>
         ))}
       </ul>
-      {(items?.length ?? 0) > 1 && <Button kind="quiet" busy={action.busy} onClick={() => doing(api.endOtherSessions)}>{t.sessionsEnd}</Button>}
+      {(items?.length ?? 0) > 1 && <Button icon={<CloseIcon />} kind="quiet" busy={action.busy} onClick={() => doing(api.endOtherSessions)}>{t.sessionsEnd}</Button>}
     </Card>
   )
 }

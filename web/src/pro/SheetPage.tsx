@@ -53,7 +53,7 @@ function Groups({ sheet }: { sheet: Sheet }) {
   return (
     <>
       {sheet.groups.map((group) => (
-        <Card key={group.id} wide title={group.label}>
+        <Card key={group.id} wide title={group.label.replace(/^\d+\. /, '')}>
           <dl className="pro-sheet">
             {group.lines.map((line) => (
               <div key={line.id}>

@@ -3,6 +3,8 @@ import { consultations } from '../api/clinic'
 import { useAction } from '../api/useAction'
 import { useWords } from '../i18n/pro'
 import { Button } from '../ui/Button'
+import { PlusIcon } from '../ui/deskIcons'
+import { CloseIcon } from '../ui/icons'
 import { Dialog } from '../ui/Dialog'
 import { Notice } from '../ui/Notice'
 import { useToast } from '../ui/Toasts'
@@ -16,7 +18,7 @@ export function UpgradeButton() {
   const [asking, setAsking] = useState(false)
   return (
     <>
-      <Button kind="quiet" onClick={() => setAsking(true)}>{t.upgrade}</Button>
+      <Button icon={<PlusIcon />} kind="quiet" onClick={() => setAsking(true)}>{t.upgrade}</Button>
       {asking && <UpgradeDialog onClose={() => setAsking(false)} />}
     </>
   )
@@ -42,8 +44,8 @@ function UpgradeDialog({ onClose }: { onClose: () => void }) {
   return (
     <Dialog wide title={t.upgrade} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{t.cancel}</Button>
-        <Button type="submit" form={form} busy={action.busy}>{t.upgrade}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{t.cancel}</Button>
+        <Button icon={<PlusIcon />} type="submit" form={form} busy={action.busy}>{t.upgrade}</Button>
       </>
     }>
       <form id={form} className="pro-stack" onSubmit={submit}>

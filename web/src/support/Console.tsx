@@ -9,6 +9,8 @@ import { Frame } from '../pro/Frame'
 import { ProblemNotice } from '../pro/parts'
 import { paths } from '../pro/router'
 import { Button } from '../ui/Button'
+import { ClockIcon, SearchIcon } from '../ui/deskIcons'
+import { SendIcon } from '../ui/icons'
 import { Card } from '../ui/Card'
 import { Chip, Light } from '../ui/Chip'
 import { TextField } from '../ui/Field'
@@ -53,7 +55,7 @@ export default function Console() {
           />
           {!unknown && <ProblemNotice problem={action.problem} />}
           <div className="row">
-            <Button type="submit" busy={action.busy}>{t.find}</Button>
+            <Button icon={<SearchIcon />} type="submit" busy={action.busy}>{t.find}</Button>
           </div>
         </form>
       </Card>
@@ -180,14 +182,14 @@ function Consultation({ code, about, onChanged }: { code: string; about: About; 
             <span>{t.roles[invitation.role] ?? invitation.role}, {invitation.destination}</span>
             <Chip>{t.invitationStatuses[invitation.status] ?? invitation.status}</Chip>
             {live && invitation.resends_left > 0 && (invitation.channel === 'sms' || invitation.channel === 'email') && (
-              <Button kind="quiet" className="button-small" busy={action.busy} aria-label={t.resendTo(invitation.destination)} onClick={() => again(invitation)}>{t.resend}</Button>
+              <Button icon={<SendIcon />} kind="quiet" className="button-small" busy={action.busy} aria-label={t.resendTo(invitation.destination)} onClick={() => again(invitation)}>{t.resend}</Button>
             )}
           </li>
         ))}
       </ul>
       {live && about.may_extend && (
         <div className="row">
-          <Button kind="quiet" busy={action.busy} onClick={() => void action.run(async () => {
+          <Button icon={<ClockIcon />} kind="quiet" busy={action.busy} onClick={() => void action.run(async () => {
             onChanged(await extend(code, EXTEND_MIN))
             tell(pro.extended)
           })}>{t.extend}</Button>

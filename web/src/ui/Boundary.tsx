@@ -1,6 +1,7 @@
 import { Component, type ReactNode } from 'react'
 import { useCommon } from '../i18n/common'
 import { Button } from './Button'
+import { RetryIcon } from './icons'
 import { Notice } from './Notice'
 
 /** Instead of a blank page when a part cannot be fetched or breaks. */
@@ -17,7 +18,7 @@ function Broken() {
   return (
     <div className="card broken">
       <Notice kind="bad">{t.failed}</Notice>
-      <Button onClick={() => location.reload()}>{t.reload}</Button>
+      <Button icon={<RetryIcon />} onClick={() => location.reload()}>{t.reload}</Button>
     </div>
   )
 }

@@ -3,13 +3,13 @@ import type { ButtonHTMLAttributes, ReactNode } from 'react'
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   /** The one action of the screen, another one, or one that ends or destroys. */
   kind?: 'main' | 'quiet' | 'danger'
-  icon?: ReactNode
+  icon: ReactNode
   /** Busy: says so, and takes no second press. */
   busy?: boolean
   children: ReactNode
 }
 
-/** A word, and an icon before it where there is one. Never an icon alone. */
+/** An icon and a word: never one without the other. */
 export function Button({ kind = 'main', icon, busy = false, className = '', disabled, children, ...rest }: ButtonProps) {
   return (
     <button

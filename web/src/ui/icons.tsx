@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react'
 import { paths } from './paths'
 
-function Icon({ children }: { children: ReactNode }) {
+export function Icon({ children }: { children: ReactNode }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
       {children}
@@ -28,7 +28,7 @@ export const FileIcon = () => <Icon><path d={paths.file} /></Icon>
 export const LeaveIcon = () => (
   <Icon><path d="M3 14.5c0-3.5 4-6 9-6s9 2.5 9 6c0 1-.6 1.800-1.600 1.700l-2.700-.4c-.8-.1-1.400-.8-1.400-1.600v-1.5a12 12 0 0 0-6.600 0v1.5c0 .8-.6 1.5-1.400 1.600l-2.700.4c-1 .1-1.600-.7-1.600-1.700z" /></Icon>
 )
-export const CloseIcon = () => <Icon><path d="M6 6l12 12M18 6L6 18" /></Icon>
+export const CloseIcon = () => <Icon><path d={paths.close} /></Icon>
 export const SaveIcon = () => <Icon><path d="M12 4v11m-4.5-4.5L12 15l4.5-4.5M4.5 19.5h15" /></Icon>
 export const PictureIcon = () => <Icon><path d="M5 5.5h14A1.5 1.500 0 0 1 20.500 7v10a1.500 1.500 0 0 1-1.500 1.500H5A1.500 1.500 0 0 1 3.500 17V7A1.500 1.500 0 0 1 5 5.500zM3.500 16l5-5 4 4 3-3 5 5M15.500 8.800v.2" /></Icon>
 export const MoreIcon = () => <Icon><path d="M5.500 12h.01M12 12h.01M18.500 12h.01" strokeWidth="3" /></Icon>

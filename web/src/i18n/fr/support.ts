@@ -5,7 +5,7 @@ export const fr = {
   title: 'Support',
   code: 'Code du diagnostic',
   codeHint: 'Six lettres et chiffres, que la personne vous lit.',
-  codeUnknown: 'Aucun diagnostic avec ce code. Il est peut-être effacé : vérifiez chaque lettre.',
+  codeUnknown: 'Aucun diagnostic avec ce code. Il est peut-être effacé : vérifiez chaque lettre.',
   find: 'Afficher',
   found: (code: string, date: string, by: string) => `Diagnostic ${code}, du ${date}, envoyé par ${by}.`,
   by: { guest: 'une personne invitée', account: 'un professionnel' },

@@ -7,6 +7,7 @@ import { Button } from '../../ui/Button'
 import { Notice } from '../../ui/Notice'
 import { Spinner } from '../../ui/Progress'
 import { RetryIcon } from '../../ui/icons'
+import { codeOf } from '../api'
 import { happened, wentWrong } from '../diary'
 import { Frame } from '../Frame'
 import { Phone } from '../Phone'
@@ -85,7 +86,11 @@ export default function CallScreen({ visit, handed, payments, take, phone }: Cal
         } else {
           // Over, or sent out of it: the new state leads to another screen, and nothing is said to be broken meanwhile.
           setClosing(true)
-          void act(() => api.again()).then(() => {
+          const asked = api.again().catch((error: unknown) => {
+            if (reason === 'removed' && codeOf(error) === 'unauthenticated') mark({ ended: 'removed' })
+            throw error
+          })
+          void act(() => asked).then(() => {
             if (stopped) return
             setClosing(false)
             setRound((before) => before + 1)

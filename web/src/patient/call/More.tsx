@@ -2,6 +2,7 @@ import { useCommon } from '../../i18n/common'
 import { TextSize, ThemeChoice } from '../../ui/DisplayMenu'
 import { Dialog } from '../../ui/Dialog'
 import { Button } from '../../ui/Button'
+import { ArrowIcon } from '../../ui/icons'
 import { Documents } from '../handed/Documents'
 import type { Handed } from '../handed/useHanded'
 import { HelpText } from '../Help'
@@ -20,7 +21,7 @@ export function More({ visit, handed, phone, onClose }: MoreProps) {
   const { t } = usePatientWords()
   const { t: common } = useCommon()
   return (
-    <Dialog title={t.moreLabel} onClose={onClose} actions={<Button onClick={onClose}>{t.backToCall}</Button>}>
+    <Dialog title={t.moreLabel} onClose={onClose} actions={<Button icon={<ArrowIcon />} onClick={onClose}>{t.backToCall}</Button>}>
       {handed.possible && <Documents api={visit.api} handed={handed} zone={visit.facts.guest.zone} />}
       <section className="handed" aria-labelledby="more-display">
         <h3 id="more-display">{common.display}</h3>

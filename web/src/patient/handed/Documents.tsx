@@ -3,7 +3,7 @@ import { useDocumentWords } from '../../documents/words'
 import { useLanguage } from '../../i18n/context'
 import { Button } from '../../ui/Button'
 import { Notice } from '../../ui/Notice'
-import { CameraIcon, EyeIcon, FileIcon } from '../../ui/icons'
+import { CameraIcon, CloseIcon, EyeIcon, FileIcon } from '../../ui/icons'
 import type { GuestApi } from '../api'
 import { hourText } from '../time'
 import { usePatientWords, type PatientWords } from '../words'
@@ -141,7 +141,7 @@ export function Sendings({ handed }: { handed: Handed }) {
               <progress max={Math.max(1, one.size)} value={one.sent} aria-label={t.progressOf(one.name)} />
             </>
           )}
-          <Button kind="quiet" onClick={() => handed.drop(one.id)}>
+          <Button icon={<CloseIcon />} kind="quiet" onClick={() => handed.drop(one.id)}>
             {one.state === 'failed' ? t.close : t.cancelSending}
           </Button>
         </li>
@@ -188,7 +188,7 @@ function Sent({ document: one, onTakeBack }: { document: Document; onTakeBack: (
         <span className="handed-about">{words}</span>
       </p>
       {one.state === 'available' && (
-        <Button kind="quiet" aria-label={t.takeBackNamed(one.name)} onClick={onTakeBack}>
+        <Button icon={<CloseIcon />} kind="quiet" aria-label={t.takeBackNamed(one.name)} onClick={onTakeBack}>
           {t.takeBack}
         </Button>
       )}
@@ -219,7 +219,7 @@ export function NewDocument({ document: one, onSee, onLater }: NewDocumentProps)
           {t.see}
         </Button>
         <SaveLink document={one} />
-        <Button kind="quiet" data-test="later" onClick={onLater}>
+        <Button icon={<CloseIcon />} kind="quiet" data-test="later" onClick={onLater}>
           {t.later}
         </Button>
       </div>

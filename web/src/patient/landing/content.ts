@@ -45,8 +45,8 @@ export function content(screen: DoorScreen | 'stayed', known: Known): Content {
     case 'gate':
       return wrongBrowser(known)
     case 'in-use': {
-      const here = button(t.inUseYes, () => doings.enter(true, here), { test: 'take-over' })
-      return { title: t.inUseTitle, children: [words(t.inUse), ...failed(known), here, button(t.inUseNo, doings.stay, { quiet: true })] }
+      const here = button(t.inUseYes, () => doings.enter(true, here), { sign: 'arrow', test: 'take-over' })
+      return { title: t.inUseTitle, children: [words(t.inUse), ...failed(known), here, button(t.inUseNo, doings.stay, { sign: 'close', quiet: true })] }
     }
     case 'stayed':
       return { title: t.stayedTitle, children: [words(t.stayed)] }
@@ -82,10 +82,10 @@ function another({ t, link }: Known): Content['children'] {
   return number === undefined ? [words(t.overAsk)] : [words(t.overCall), phone(number), link?.contact_hours !== undefined && words(link.contact_hours)]
 }
 
-function when(link: LinkView, { t, language, now }: Known): HTMLElement {
+function when(link: LinkView, { t, language, now }: Known, named = true): HTMLElement {
   const hour = hourText(link.starts_at, link.zone, language)
   const day = sameDay(link.starts_at, now, link.zone) ? t.todayAt(hour) : t.at(dayText(link.starts_at, link.zone, language), hour)
-  return h('p', { class: 'patient-when' }, h('strong', {}, day), link.professional || link.organisation)
+  return h('p', { class: 'patient-when' }, h('strong', {}, day), named && (link.professional || link.organisation))
 }
 
 function open(link: LinkView, known: Known): Content {
@@ -93,7 +93,7 @@ function open(link: LinkView, known: Known): Content {
   const begin = button(t.begin, () => doings.enter(false, begin), { sign: 'arrow', test: 'begin' })
   return {
     title: `${t.hello} ${t.waitsFor(link.professional || t.someone)}`,
-    children: [when(link, known), link.moved && notice('info', t.moved), ...failed(known), begin, words(t.nothing)],
+    children: [when(link, known, link.professional === ''), link.moved && notice('info', t.moved), ...failed(known), begin, words(t.nothing)],
   }
 }
 

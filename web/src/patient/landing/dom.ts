@@ -41,10 +41,10 @@ export const logo = (): SVGElement =>
 export function button(
   word: string,
   press: () => void,
-  { sign, quiet = false, test }: { sign?: keyof typeof paths; quiet?: boolean; test?: string } = {},
+  { sign, quiet = false, test }: { sign: keyof typeof paths; quiet?: boolean; test?: string },
 ): HTMLButtonElement {
   const kind = quiet ? 'button button-quiet' : 'button button-main'
-  return h('button', { type: 'button', class: kind, 'data-test': test, click: press }, sign && icon(sign), h('span', {}, word))
+  return h('button', { type: 'button', class: kind, 'data-test': test, click: press }, icon(sign), h('span', {}, word))
 }
 
 /** Says what goes on in place of the sign, and takes no second press. */

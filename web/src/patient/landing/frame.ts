@@ -100,7 +100,7 @@ function openHelp(t: LinkWords, { phone: number, hours }: Framed): void {
       hours !== undefined && h('p', {}, hours),
       h('p', {}, t.helpUrgent),
     ),
-    h('div', { class: 'dialog-actions' }, button(t.close, () => dialog.close())),
+    h('div', { class: 'dialog-actions' }, button(t.close, () => dialog.close(), { sign: 'close' })),
   )
   // The browser gives the focus back to where it was.
   dialog.addEventListener('close', () => dialog.remove())

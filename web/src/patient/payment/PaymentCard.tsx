@@ -1,6 +1,6 @@
 import { Button } from '../../ui/Button'
 import { Notice } from '../../ui/Notice'
-import { ArrowIcon, CardIcon, RetryIcon } from '../../ui/icons'
+import { ArrowIcon, CardIcon, CloseIcon, RetryIcon } from '../../ui/icons'
 import { hourText } from '../time'
 import { usePatientWords } from '../words'
 import { amountText, stageOf, type Payment } from './payments'
@@ -27,7 +27,7 @@ export function PaymentCard({ payment, payments, zone, inCall = false }: Payment
   )
   const later = (word: string) =>
     inCall && (
-      <Button kind="quiet" data-test="pay-later" onClick={() => payments.putAside(payment)}>
+      <Button icon={<CloseIcon />} kind="quiet" data-test="pay-later" onClick={() => payments.putAside(payment)}>
         {word}
       </Button>
     )

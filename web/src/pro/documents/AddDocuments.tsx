@@ -4,9 +4,10 @@ import { sizeText } from '../../i18n/call'
 import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Button } from '../../ui/Button'
+import { PenIcon } from '../../ui/deskIcons'
 import { CheckField, SelectField } from '../../ui/Field'
 import { useToast } from '../../ui/Toasts'
-import { FileIcon } from '../../ui/icons'
+import { CheckIcon, CloseIcon, EyeIcon, FileIcon } from '../../ui/icons'
 import { useDesk } from '../desk'
 import { guessCategory } from './guess'
 import { prepared } from './photo'
@@ -69,8 +70,8 @@ export function AddDocuments({ files, onFiles, onSign }: AddProps) {
         <FileIcon />
         <span>{t.drop}</span>
         <span className="pro-row">
-          <Button kind="quiet" onClick={() => picker.current?.click()}>{t.choose}</Button>
-          {matchMedia('(pointer: coarse)').matches && <Button kind="quiet" onClick={() => camera.current?.click()}>{t.photo}</Button>}
+          <Button icon={<FileIcon />} kind="quiet" onClick={() => picker.current?.click()}>{t.choose}</Button>
+          {matchMedia('(pointer: coarse)').matches && <Button icon={<FileIcon />} kind="quiet" onClick={() => camera.current?.click()}>{t.photo}</Button>}
         </span>
         <small>{t.limits}</small>
         {[{ ref: picker, label: t.choose, more: { accept: ACCEPTED, multiple: true } }, { ref: camera, label: t.photo, more: { accept: 'image/*', capture: 'environment' as const } }].map(({ ref, label, more }) => (
@@ -92,8 +93,8 @@ export function AddDocuments({ files, onFiles, onSign }: AddProps) {
               <li key={`${file.name} ${at}`} className="pro-row">
                 <span className="doc-name">{file.name}</span>
                 <small>{sizeText(file.size, language)}</small>
-                <Button kind="quiet" className="button-small" aria-label={t.previewName(file.name)} onClick={() => setViewed({ name: file.name, mime: file.type, load: () => Promise.resolve(file) })}>{t.preview}</Button>
-                <Button kind="quiet" className="button-small" aria-label={t.putBackName(file.name)} onClick={() => onFiles(files.filter((each) => each !== file))}>{t.putBack}</Button>
+                <Button icon={<EyeIcon />} kind="quiet" className="button-small" aria-label={t.previewName(file.name)} onClick={() => setViewed({ name: file.name, mime: file.type, load: () => Promise.resolve(file) })}>{t.preview}</Button>
+                <Button icon={<CloseIcon />} kind="quiet" className="button-small" aria-label={t.putBackName(file.name)} onClick={() => onFiles(files.filter((each) => each !== file))}>{t.putBack}</Button>
               </li>
             ))}
           </ul>
@@ -113,8 +114,8 @@ export function AddDocuments({ files, onFiles, onSign }: AddProps) {
             {visibility.length === 0 && <p className="field-hint">{t.readersNone}</p>}
           </fieldset>
           <div className="pro-row">
-            <Button type="submit">{visibility.length === 0 ? t.keep : t.send}</Button>
-            {signable && <Button kind="quiet" onClick={() => send(true)}>{t.signThenSend}</Button>}
+            <Button icon={<CheckIcon />} type="submit">{visibility.length === 0 ? t.keep : t.send}</Button>
+            {signable && <Button icon={<PenIcon />} kind="quiet" onClick={() => send(true)}>{t.signThenSend}</Button>}
           </div>
         </form>
       )}

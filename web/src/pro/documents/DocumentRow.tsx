@@ -7,11 +7,12 @@ import { sizeText } from '../../i18n/call'
 import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Button } from '../../ui/Button'
+import { PenIcon, TrashIcon } from '../../ui/deskIcons'
 import { Chip } from '../../ui/Chip'
 import { Dialog } from '../../ui/Dialog'
 import { Notice } from '../../ui/Notice'
 import { useToast } from '../../ui/Toasts'
-import { FileIcon, SaveIcon } from '../../ui/icons'
+import { CloseIcon, EyeIcon, FileIcon, PersonIcon, RetryIcon, SaveIcon } from '../../ui/icons'
 import { useDesk } from '../desk'
 import { dayTime } from '../format'
 import { ProblemNotice, saveFile } from '../parts'
@@ -71,17 +72,17 @@ export function DocumentRow({ document, onView, onSign }: RowProps) {
       {document.state === 'rejected' && document.refusal !== undefined && document.refusal !== null && <p className="doc-about">{t.rejections[document.refusal] ?? document.refusal}</p>}
       <ProblemNotice problem={action.problem} />
       <div className="pro-row">
-        {readable && <Button kind={word === 'fresh' ? 'main' : 'quiet'} className="button-small" aria-label={t.viewName(name)} onClick={() => onView(document)}>{t.view}</Button>}
+        {readable && <Button icon={<EyeIcon />} kind={word === 'fresh' ? 'main' : 'quiet'} className="button-small" aria-label={t.viewName(name)} onClick={() => onView(document)}>{t.view}</Button>}
         {readable && <Button kind="quiet" className="button-small" icon={<SaveIcon />} aria-label={t.downloadName(name)} busy={action.busy} onClick={() => void action.run(async () => {
           await saveFile(api.savePath(id, document.id))
           documents.reload()
         })}>{t.download}</Button>}
-        {owner && maySign(document) && <Button kind="quiet" className="button-small" aria-label={t.signName(name)} onClick={() => onSign(document)}>{t.sign}</Button>}
+        {owner && maySign(document) && <Button icon={<PenIcon />} kind="quiet" className="button-small" aria-label={t.signName(name)} onClick={() => onSign(document)}>{t.sign}</Button>}
         {document.own && isThere(document) && document.visible_to.length === 0 && (
-          <Button kind="quiet" className="button-small" aria-label={t.shareName(name)} busy={action.busy} onClick={() => doing(() => api.share(id, document.id, [{ role: 'patient' }]), t.shared)}>{t.share}</Button>
+          <Button icon={<PersonIcon />} kind="quiet" className="button-small" aria-label={t.shareName(name)} busy={action.busy} onClick={() => doing(() => api.share(id, document.id, [{ role: 'patient' }]), t.shared)}>{t.share}</Button>
         )}
-        {mayReplace(document) && <Button kind="quiet" className="button-small" aria-label={t.replaceName(name)} onClick={() => picker.current?.click()}>{t.replace}</Button>}
-        {mayWithdraw(document) && <Button kind="quiet" className="button-small" aria-label={t.withdrawName(name)} onClick={() => setAsking(true)}>{t.withdraw}</Button>}
+        {mayReplace(document) && <Button icon={<RetryIcon />} kind="quiet" className="button-small" aria-label={t.replaceName(name)} onClick={() => picker.current?.click()}>{t.replace}</Button>}
+        {mayWithdraw(document) && <Button icon={<TrashIcon />} kind="quiet" className="button-small" aria-label={t.withdrawName(name)} onClick={() => setAsking(true)}>{t.withdraw}</Button>}
         {mayReplace(document) && <input ref={picker} className="files-input" type="file" tabIndex={-1} aria-label={t.replaceName(name)} accept="application/pdf,image/*" onChange={(event) => {
           replace(event.target.files?.[0])
           event.target.value = ''
@@ -101,8 +102,8 @@ function WithdrawDialog({ busy, onClose, onWithdraw }: { busy: boolean; onClose:
   return (
     <Dialog title={t.withdrawTitle} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
-        <Button kind="danger" busy={busy} onClick={onWithdraw}>{t.withdraw}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>
+        <Button icon={<TrashIcon />} kind="danger" busy={busy} onClick={onWithdraw}>{t.withdraw}</Button>
       </>
     }>
       <p>{t.withdrawText}</p>

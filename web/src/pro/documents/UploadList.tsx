@@ -3,6 +3,7 @@ import type { ApiError } from '../../api/client'
 import { useWords, type Catalogue } from '../../i18n/deskDocuments'
 import { useWords as useProWords, type Catalogue as ProCatalogue } from '../../i18n/pro'
 import { Button } from '../../ui/Button'
+import { CloseIcon, RetryIcon } from '../../ui/icons'
 import { Progress } from '../../ui/Progress'
 import { problemText } from '../parts'
 import { uploadsOf, type UploadItem, type Uploads } from './uploads'
@@ -48,9 +49,9 @@ function Line({ item, uploads }: { item: UploadItem; uploads: Uploads }) {
         {item.problem !== undefined && ` : ${refusalText(item.problem, t, pro)}`}
       </p>
       <div className="pro-row">
-        {!over && <Button kind="quiet" className="button-small" aria-label={t.cancelName(name)} onClick={() => uploads.cancel(id)}>{t.cancel}</Button>}
-        {step === 'failed' && <Button kind="quiet" className="button-small" aria-label={t.retryName(name)} onClick={() => uploads.retry(id)}>{t.retry}</Button>}
-        {over && <Button kind="quiet" className="button-small" aria-label={t.hideName(name)} onClick={() => uploads.forget(id)}>{t.hide}</Button>}
+        {!over && <Button icon={<CloseIcon />} kind="quiet" className="button-small" aria-label={t.cancelName(name)} onClick={() => uploads.cancel(id)}>{t.cancel}</Button>}
+        {step === 'failed' && <Button icon={<RetryIcon />} kind="quiet" className="button-small" aria-label={t.retryName(name)} onClick={() => uploads.retry(id)}>{t.retry}</Button>}
+        {over && <Button icon={<CloseIcon />} kind="quiet" className="button-small" aria-label={t.hideName(name)} onClick={() => uploads.forget(id)}>{t.hide}</Button>}
       </div>
     </li>
   )

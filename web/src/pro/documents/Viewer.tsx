@@ -8,7 +8,7 @@ import { Button } from '../../ui/Button'
 import { Dialog } from '../../ui/Dialog'
 import { Notice } from '../../ui/Notice'
 import { Spinner } from '../../ui/Progress'
-import { SaveIcon } from '../../ui/icons'
+import { CloseIcon, SaveIcon } from '../../ui/icons'
 import { ProblemNotice } from '../parts'
 
 // Brings the reader of PDFs along: fetched when somebody looks at one.
@@ -58,7 +58,7 @@ export function Viewer({ viewed, onClose }: { viewed: Viewed; onClose: () => voi
   return (
     <Dialog wide title={viewed.name} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{pro.close}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.close}</Button>
         {save !== undefined && <Button kind="quiet" icon={<SaveIcon />} onClick={() => void save().catch((failure: unknown) => setProblem(asApiError(failure)))}>{t.download}</Button>}
       </>
     }>

@@ -4,6 +4,7 @@ import { activation as api, type Activation } from '../../api/payments'
 import { useAction, useLoad } from '../../api/useAction'
 import { useWords } from '../../i18n/payment'
 import { Button } from '../../ui/Button'
+import { CardIcon } from '../../ui/icons'
 import { Card } from '../../ui/Card'
 import { Notice } from '../../ui/Notice'
 import { Spinner } from '../../ui/Progress'
@@ -32,7 +33,7 @@ export function ActivationState({ activation, onAsked }: { activation: Activatio
       <ProblemNotice problem={action.problem} />
       {may && (
         <div className="pro-row">
-          <Button busy={action.busy} onClick={() => void action.run(async () => {
+          <Button icon={<CardIcon />} busy={action.busy} onClick={() => void action.run(async () => {
             await api.ask(key)
             setKey(newKey())
             tell(t.activationAsked)

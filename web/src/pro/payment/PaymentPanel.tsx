@@ -12,7 +12,7 @@ import { Dialog } from '../../ui/Dialog'
 import { TextField } from '../../ui/Field'
 import { Notice } from '../../ui/Notice'
 import { useToast } from '../../ui/Toasts'
-import { SaveIcon } from '../../ui/icons'
+import { CardIcon, CloseIcon, RetryIcon, SaveIcon, SendIcon } from '../../ui/icons'
 import { useDesk } from '../desk'
 import { dayOf, dayTime, timeOf } from '../format'
 import { ProblemNotice, saveFile, useFieldError } from '../parts'
@@ -92,7 +92,7 @@ function Ask() {
       <TextField label={t.label} maxLength={80} required value={label} error={error('/label')} onChange={(event) => setLabel(event.target.value)} />
       <ProblemNotice problem={action.problem} />
       <div className="pro-row">
-        <Button type="submit" busy={action.busy}>{t.ask}</Button>
+        <Button icon={<SendIcon />} type="submit" busy={action.busy}>{t.ask}</Button>
       </div>
       <p className="field-hint">{t.thirdParty}</p>
     </form>
@@ -150,11 +150,11 @@ function Request({ payment }: { payment: Payment }) {
       {payment.reference !== undefined && payment.reference !== null && paid !== undefined && <p className="doc-about">{t.reference(payment.reference)}</p>}
       <ProblemNotice problem={action.problem} />
       <div className="pro-row">
-        {(state === 'opened' || state === 'processing') && <Button kind="quiet" className="button-small" aria-label={t.refreshOf(amount)} busy={action.busy} onClick={() => doing(() => api.refresh(of, id))}>{t.refresh}</Button>}
-        {state === 'failed' && !MISMATCHES.includes(failure ?? '') && <Button kind="quiet" className="button-small" aria-label={t.retryOf(amount)} busy={action.busy} onClick={() => doing(() => api.retry(of, id))}>{t.retry}</Button>}
-        {open && <Button kind="quiet" className="button-small" aria-label={t.cancelOf(amount)} busy={action.busy} onClick={() => doing(() => api.cancel(of, id), t.cancelled)}>{t.cancel}</Button>}
+        {(state === 'opened' || state === 'processing') && <Button icon={<RetryIcon />} kind="quiet" className="button-small" aria-label={t.refreshOf(amount)} busy={action.busy} onClick={() => doing(() => api.refresh(of, id))}>{t.refresh}</Button>}
+        {state === 'failed' && !MISMATCHES.includes(failure ?? '') && <Button icon={<RetryIcon />} kind="quiet" className="button-small" aria-label={t.retryOf(amount)} busy={action.busy} onClick={() => doing(() => api.retry(of, id))}>{t.retry}</Button>}
+        {open && <Button icon={<CloseIcon />} kind="quiet" className="button-small" aria-label={t.cancelOf(amount)} busy={action.busy} onClick={() => doing(() => api.cancel(of, id), t.cancelled)}>{t.cancel}</Button>}
         {paid !== undefined && <Button kind="quiet" className="button-small" icon={<SaveIcon />} aria-label={t.receiptOf(amount)} busy={action.busy} onClick={() => void action.run(() => saveFile(api.receiptPath(of, id)))}>{t.receipt}</Button>}
-        {payment.refundable_cents > 0 && <Button kind="quiet" className="button-small" aria-label={t.refundOf(amount)} onClick={() => setRefunding(true)}>{t.refund}</Button>}
+        {payment.refundable_cents > 0 && <Button icon={<CardIcon />} kind="quiet" className="button-small" aria-label={t.refundOf(amount)} onClick={() => setRefunding(true)}>{t.refund}</Button>}
       </div>
       {refunding && <RefundDialog payment={payment} onClose={() => setRefunding(false)} />}
     </li>
@@ -187,8 +187,8 @@ function RefundDialog({ payment, onClose }: { payment: Payment; onClose: () => v
   return (
     <Dialog title={t.refundTitle} onClose={onClose} actions={
       <>
-        <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
-        <Button kind="danger" busy={action.busy} onClick={refund}>{t.refund}</Button>
+        <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>
+        <Button icon={<CardIcon />} kind="danger" busy={action.busy} onClick={refund}>{t.refund}</Button>
       </>
     }>
       <form className="pro-stack" noValidate onSubmit={(event) => {

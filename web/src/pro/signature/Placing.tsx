@@ -6,6 +6,8 @@ import { useWords as useProWords } from '../../i18n/pro'
 import { Sheet, usePdf } from '../../documents/PdfView'
 import { useDocumentWords } from '../../documents/words'
 import { Button } from '../../ui/Button'
+import { MinusIcon, PenIcon, PlusIcon } from '../../ui/deskIcons'
+import { CloseIcon } from '../../ui/icons'
 import { Dialog } from '../../ui/Dialog'
 import { CheckField, SelectField } from '../../ui/Field'
 import { Notice } from '../../ui/Notice'
@@ -65,8 +67,8 @@ export default function Placing({ document, visibility, onClose }: PlacingProps)
     <>
       <Dialog wide title={t.signTitle(document.name)} onClose={onClose} actions={
         <>
-          <Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>
-          <Button busy={action.busy} disabled={loaded.value === undefined} onClick={sign}>{sends ? t.signAndSend : t.signNow}</Button>
+          <Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>
+          <Button icon={<PenIcon />} busy={action.busy} disabled={loaded.value === undefined} onClick={sign}>{sends ? t.signAndSend : t.signNow}</Button>
         </>
       }>
         <ProblemNotice problem={loaded.problem ?? picture.problem} />
@@ -167,8 +169,8 @@ function Stage({ bytes, picture, place, onPlace, children }: StageProps) {
           {preset === 'free' && <option value="free">{t.places.free}</option>}
         </SelectField>
         <div className="pro-row">
-          <Button kind="quiet" className="button-small" onClick={() => move(scaled(box, 1 / 1.15))}>{t.signSmaller}</Button>
-          <Button kind="quiet" className="button-small" onClick={() => move(scaled(box, 1.15))}>{t.signLarger}</Button>
+          <Button icon={<MinusIcon />} kind="quiet" className="button-small" onClick={() => move(scaled(box, 1 / 1.15))}>{t.signSmaller}</Button>
+          <Button icon={<PlusIcon />} kind="quiet" className="button-small" onClick={() => move(scaled(box, 1.15))}>{t.signLarger}</Button>
         </div>
         <p className="field-hint" role="status">{t.signAt(page, percent(box.x), percent(box.y))}</p>
         {children}

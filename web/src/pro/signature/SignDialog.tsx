@@ -5,6 +5,7 @@ import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Boundary } from '../../ui/Boundary'
 import { Button } from '../../ui/Button'
+import { CloseIcon } from '../../ui/icons'
 import { Dialog } from '../../ui/Dialog'
 import { Spinner } from '../../ui/Progress'
 import { SignatureMaker } from './SignatureMaker'
@@ -28,14 +29,14 @@ export function SignDialog({ document, visibility, onClose }: SignProps) {
   const title = t.signTitle(document.name)
   if (!me.signature_set && !saved) {
     return (
-      <Dialog wide title={title} onClose={onClose} actions={<Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>}>
+      <Dialog wide title={title} onClose={onClose} actions={<Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>}>
         <p>{t.signFirst}</p>
         <SignatureMaker onSaved={() => setSaved(true)} />
       </Dialog>
     )
   }
   const waiting = (
-    <Dialog wide title={title} onClose={onClose} actions={<Button kind="quiet" onClick={onClose}>{pro.cancel}</Button>}>
+    <Dialog wide title={title} onClose={onClose} actions={<Button icon={<CloseIcon />} kind="quiet" onClick={onClose}>{pro.cancel}</Button>}>
       <Spinner>{t.opening}</Spinner>
     </Dialog>
   )

@@ -5,6 +5,8 @@ import { useMe } from '../../auth/session'
 import { useWords } from '../../i18n/deskDocuments'
 import { useWords as useProWords } from '../../i18n/pro'
 import { Button } from '../../ui/Button'
+import { PenIcon, TrashIcon } from '../../ui/deskIcons'
+import { CloseIcon } from '../../ui/icons'
 import { Card } from '../../ui/Card'
 import { Dialog } from '../../ui/Dialog'
 import { useToast } from '../../ui/Toasts'
@@ -60,16 +62,16 @@ export function SignatureCard() {
           }} />
         ) : (
           <div className="pro-row">
-            <Button key={me.signature_set ? 'change' : 'make'} kind={me.signature_set ? 'quiet' : 'main'} onClick={() => setMaking(true)}>{me.signature_set ? t.signatureChange : t.signatureMake}</Button>
-            {me.signature_set && <Button kind="quiet" onClick={() => setAsking(true)}>{t.signatureDelete}</Button>}
+            <Button icon={<PenIcon />} key={me.signature_set ? 'change' : 'make'} kind={me.signature_set ? 'quiet' : 'main'} onClick={() => setMaking(true)}>{me.signature_set ? t.signatureChange : t.signatureMake}</Button>
+            {me.signature_set && <Button icon={<TrashIcon />} kind="quiet" onClick={() => setAsking(true)}>{t.signatureDelete}</Button>}
           </div>
         )}
       </div>
       {asking && (
         <Dialog title={t.signatureDeleteTitle} onClose={() => setAsking(false)} actions={
           <>
-            <Button kind="quiet" onClick={() => setAsking(false)}>{pro.cancel}</Button>
-            <Button kind="danger" busy={action.busy} onClick={remove}>{t.signatureDelete}</Button>
+            <Button icon={<CloseIcon />} kind="quiet" onClick={() => setAsking(false)}>{pro.cancel}</Button>
+            <Button icon={<TrashIcon />} kind="danger" busy={action.busy} onClick={remove}>{t.signatureDelete}</Button>
           </>
         }>
           <p>{t.signatureDeleteText}</p>

@@ -5,6 +5,8 @@ import { useAction } from '../../api/useAction'
 import { useMe } from '../../auth/session'
 import { useWords } from '../../i18n/deskDocuments'
 import { Button } from '../../ui/Button'
+import { TrashIcon, UndoIcon } from '../../ui/deskIcons'
+import { CheckIcon, FileIcon } from '../../ui/icons'
 import { TextField } from '../../ui/Field'
 import { Notice } from '../../ui/Notice'
 import { Tabs } from '../../ui/Tabs'
@@ -53,7 +55,7 @@ export function SignatureMaker({ onSaved }: { onSaved: () => void }) {
       {(empty || refused) && <Notice kind="bad">{t.signatureEmpty}</Notice>}
       {!refused && <ProblemNotice problem={action.problem} />}
       <div className="pro-row">
-        <Button busy={action.busy} onClick={save}>{t.signatureSave}</Button>
+        <Button icon={<CheckIcon />} busy={action.busy} onClick={save}>{t.signatureSave}</Button>
       </div>
     </div>
   )
@@ -112,8 +114,8 @@ function Drawn({ onPicture }: WayProps) {
         />
       </div>
       <div className="pro-row">
-        <Button kind="quiet" className="button-small" disabled={strokes.length === 0} onClick={() => change(strokes.slice(0, -1))}>{t.drawUndo}</Button>
-        <Button kind="quiet" className="button-small" disabled={strokes.length === 0} onClick={() => change([])}>{t.drawClear}</Button>
+        <Button icon={<UndoIcon />} kind="quiet" className="button-small" disabled={strokes.length === 0} onClick={() => change(strokes.slice(0, -1))}>{t.drawUndo}</Button>
+        <Button icon={<TrashIcon />} kind="quiet" className="button-small" disabled={strokes.length === 0} onClick={() => change([])}>{t.drawClear}</Button>
       </div>
     </div>
   )
@@ -155,7 +157,7 @@ function Uploaded({ onPicture }: WayProps) {
   return (
     <div className="pro-stack">
       <p className="field-hint">{t.uploadHint}</p>
-      <Button kind="quiet" onClick={() => picker.current?.click()}>{t.uploadChoose}</Button>
+      <Button icon={<FileIcon />} kind="quiet" onClick={() => picker.current?.click()}>{t.uploadChoose}</Button>
       <input ref={picker} className="files-input" type="file" tabIndex={-1} aria-label={t.uploadChoose} accept="image/png,image/jpeg" onChange={(event) => {
         const file = event.target.files?.[0]
         event.target.value = ''
