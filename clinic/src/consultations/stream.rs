@@ -24,6 +24,7 @@ use crate::http::authorize::Standing;
 use crate::http::problem::ProblemBody;
 use crate::http::{Action, Caller, Code, Guest, Problem, SignedIn};
 use crate::ids::{ConsultationId, ParticipantId};
+use crate::model::ParticipantState;
 
 /// Proxies give up silent connections after half a minute or more.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -160,13 +161,18 @@ pub(super) async fn of_guest(State(clinic): State<Clinic>, guest: Guest) -> Resu
             // The session may have ended: by another device, by the professional, by the clock.
             let alive = own.clinic.store().get::<crate::model::Session>(&own.guest.session.id);
             if !matches!(alive, Ok(Some(_))) {
+                // Whoever was sent out has lost the session with the place, and hears of it first.
+                if was_sent_out(&own)
+                    && let Some(state) = state_of(&own)
+                    && state != own.last
+                {
+                    own.last.clone_from(&state);
+                    return Some((Ok(Event::default().event("state").data(state)), Some(own)));
+                }
                 let name = if was_taken_over(&mut own.hints, &own.guest) { "taken_over" } else { "gone" };
                 return Some((Ok::<_, Infallible>(event(name, &serde_json::json!({}))), None));
             }
-            let state = guest::load(own.clinic.store(), &own.guest)
-                .and_then(|(c, seat)| guest::body(&own.clinic, own.clinic.store(), &c, &seat))
-                .ok()
-                .and_then(|body| serde_json::to_string(&body).ok())?;
+            let state = state_of(&own)?;
             if state != own.last {
                 own.last.clone_from(&state);
                 return Some((Ok(Event::default().event("state").data(state)), Some(own)));
@@ -196,6 +202,17 @@ pub(super) async fn of_guest(State(clinic): State<Clinic>, guest: Guest) -> Resu
         }
     });
     Ok(answer(events))
+}
+
+/// The guest as the page gets it.
+fn state_of(own: &Own) -> Option<String> {
+    let (consultation, seat) = guest::load(own.clinic.store(), &own.guest).ok()?;
+    let body = guest::body(&own.clinic, own.clinic.store(), &consultation, &seat).ok()?;
+    serde_json::to_string(&body).ok()
+}
+
+fn was_sent_out(own: &Own) -> bool {
+    guest::load(own.clinic.store(), &own.guest).is_ok_and(|(_, seat)| seat.state == ParticipantState::Removed)
 }
 
 fn is_take_over(hint: &Hint, guest: &Guest) -> bool {
