@@ -11,7 +11,7 @@ use crate::crypto::DataKeyId;
 use crate::ids::{BlobId, DocumentId};
 use crate::model::retention::Kept;
 use crate::model::{Document, DocumentState, Upload};
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{Store, StoreError, Tx, Versioned};
 use crate::{Clinic, consultations::Read};
 
 const KIND: &str = "document-expiry";
@@ -40,6 +40,19 @@ pub fn delete_blobs(store: &Store, key: &DataKeyId, blobs: &[BlobId]) {
     }
 }
 
+/// Leaves the bare record of a document that nobody was shown. Gives the blobs to delete.
+pub fn erase(tx: &mut Tx<'_>, document: &mut Versioned<Document>) -> Result<Vec<BlobId>, StoreError> {
+    let upload = tx.unpurged::<Upload>(document.id.as_str())?;
+    let chunks = upload.map(|upload| upload.value.chunks).unwrap_or_default();
+    let mut blobs: Vec<BlobId> = chunks.into_iter().map(|chunk| chunk.blob).collect();
+    blobs.extend(document.blob.take());
+    tx.delete::<Upload>(&document.id)?;
+    document.state = DocumentState::Purged;
+    document.file_name.clear();
+    tx.update(document)?;
+    Ok(blobs)
+}
+
 #[async_trait]
 impl Handler for Expiry {
     async fn run(&self, job: &Job) -> Result<(), JobError> {
@@ -58,14 +71,7 @@ impl Handler for Expiry {
                 if !waits {
                     return Ok(None);
                 }
-                let upload = tx.unpurged::<Upload>(document.id.as_str())?;
-                let chunks = upload.map(|upload| upload.value.chunks).unwrap_or_default();
-                let mut blobs: Vec<BlobId> = chunks.into_iter().map(|chunk| chunk.blob).collect();
-                blobs.extend(document.blob.take());
-                tx.delete::<Upload>(&document.id)?;
-                document.state = DocumentState::Purged;
-                document.file_name.clear();
-                tx.update(&mut document)?;
+                let blobs = erase(tx, &mut document)?;
                 let key = DataKeyId::new(document.consultation.as_str());
                 Ok::<_, StoreError>(Some((key, blobs)))
             })

@@ -8,7 +8,7 @@ use http::header::{
 };
 use serde::Deserialize;
 
-use super::expire::delete_blobs;
+use super::expire::{delete_blobs, erase};
 use super::input::{DocumentBody, Who, body, find, find_own, may_see, sender};
 use crate::Clinic;
 use crate::audit::Action as Audited;
@@ -127,25 +127,28 @@ fn disposition(name: &str, download: bool) -> String {
 
 async fn take_back(clinic: &Clinic, who: &Who, id: &str) -> Result<axum::Json<DocumentBody>, Problem> {
     let now = clinic.clock().now();
-    let (access, document, blob) = clinic
+    let (access, document, blobs) = clinic
         .store()
         .write(|tx| {
             let access = who.access(clinic, tx)?;
             let mut document = find_own(tx, &access, id)?;
-            if document.state != DocumentState::Available {
-                return Err(Problem::new(Code::InvalidTransition));
-            }
-            document.state = DocumentState::Withdrawn;
-            let blob = document.blob.take();
-            tx.update(&mut document)?;
-            let owner = &access.consultation.owner;
-            note(tx, now, &who.actor, owner, Audited::DocumentWithdrawn, &document.id)?;
-            Ok((access, document, blob))
+            let blobs = match document.state {
+                DocumentState::Available => {
+                    document.state = DocumentState::Withdrawn;
+                    let blob = document.blob.take();
+                    tx.update(&mut document)?;
+                    let owner = &access.consultation.owner;
+                    note(tx, now, &who.actor, owner, Audited::DocumentWithdrawn, &document.id)?;
+                    blob.into_iter().collect()
+                }
+                // Nobody was shown it, and the trail does not know it yet.
+                DocumentState::Uploading | DocumentState::Scanning => erase(tx, &mut document)?,
+                _ => return Err(Problem::new(Code::InvalidTransition)),
+            };
+            Ok((access, document, blobs))
         })
         .await?;
-    if let Some(blob) = blob {
-        delete_blobs(clinic.store(), &access.consultation.data_key(), &[blob]);
-    }
+    delete_blobs(clinic.store(), &access.consultation.data_key(), &blobs);
     clinic.live().tell(&access.consultation, What::Documents);
     Ok(axum::Json(body(&access, &document)))
 }
@@ -191,7 +194,7 @@ pub(super) async fn content(
     bytes(&clinic, &Who::caller(&clinic, &caller, &id), &document, how).await
 }
 
-/// Takes back an own document that nobody opened. One that was opened can be replaced.
+/// Takes back an own document that nobody opened, or gives up its upload. One that was opened can be replaced.
 #[utoipa::path(post, path = "/api/v1/consultations/{id}/documents/{document}/withdraw", tag = "documents",
     params(("id" = String, Path), ("document" = String, Path)), security(("session" = []), ("portal" = [])), responses(
     (status = 200, description = "Taken back, its bytes erased", body = DocumentBody),

@@ -187,6 +187,26 @@ async fn an_upload_goes_on_after_a_gap_and_takes_no_piece_out_of_order() {
 }
 
 #[tokio::test]
+async fn an_upload_that_is_taken_back_is_erased_at_once_and_leaves_room_for_another() {
+    let call = Call::with(|config| config.documents.files_max = 1).await;
+    let bytes = vec![b'x'; 100_000];
+    let announced = async |who: &Browser| {
+        let answer = call.announce(who, &bytes, |_| ()).await;
+        (answer.status.as_u16(), answer.body["document"]["id"].as_str().unwrap_or_default().to_owned())
+    };
+    let (_, id) = announced(&call.guest).await;
+    call.piece(&call.guest, &id, &bytes, 0, 70_000).await;
+    assert_eq!(announced(&call.guest).await.0, 429);
+    let others = call.world.post(&call.doctor, &format!("{}/{id}/withdraw", call.path), Value::Null).await;
+    assert_eq!(others.status, StatusCode::NOT_FOUND, "it is the sender's");
+    let back = call.world.post(&call.guest, &format!("/p/v1/documents/{id}/withdraw"), Value::Null).await;
+    assert_eq!((back.status, call.blobs()), (StatusCode::OK, 0), "{}", back.body);
+    assert_eq!(call.record(&id).file_name, "");
+    assert_eq!(call.piece(&call.guest, &id, &bytes, 70_001, 99_999).await.status.as_u16(), 409);
+    assert_eq!((call.audited(Audited::DocumentWithdrawn), announced(&call.doctor).await.0), (0, 201));
+}
+
+#[tokio::test]
 async fn an_upload_that_is_given_up_is_erased_after_a_day() {
     let call = Call::new().await;
     let bytes = vec![b'x'; 100_000];
