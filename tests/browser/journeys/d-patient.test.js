@@ -5,7 +5,7 @@ import { appointment, askBirthDates, endForAll, enterCall, letIn, professional, 
 import { linkSent } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
 import { agree, atScreen, begin, checkDevices, identify, leave, onward, permitted, tellPlace, toWaitingRoom } from '../lib/patient.js'
-import { button, press, see } from '../lib/press.js'
+import { button, press, see, seeHeading } from '../lib/press.js'
 import { until } from '../lib/wait.js'
 import { PAIRS, startWorld } from '../lib/world.js'
 
@@ -217,7 +217,7 @@ test('journey_d_a_server_that_dies_in_mid_call_comes_back_and_so_do_both', { tim
 
 test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300_000 }, async (t) => {
   const world = await startWorld(t)
-  const { words: { pro } } = world
+  const { words: { pro, guest: texts } } = world
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)
   await toWaitingRoom(anne, { answer: BORN })
@@ -235,7 +235,7 @@ test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300
   assert.deepEqual(await violations(anne.page), [])
   await endForAll(doctor)
   const late = await world.onPhone(link)
-  await late.page.locator('[data-test=patient-over], [data-test=patient-end], [data-test=patient-revoked]').first().waitFor()
+  await seeHeading(late, texts.overTitle)
   assert.deepEqual(await violations(late.page), [])
 
   const nobody = await world.onPhone(`${world.server.http}/c#AAAAAAAAAAAAAAAAAAAAAA`)
@@ -252,16 +252,41 @@ test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300
 })
 
 /** What a strict company network does to WebRTC. */
-const NO_UDP = { flags: ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp'] }
+const NO_UDP = { flags: ['--webrtc-ip-handling-policy=disable_non_proxied_udp'] }
+
+/** From now on the page keeps the connections that it makes, to be asked. */
+const keepConnections = (page) => page.evaluate(() => {
+  window.connections = []
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...given) {
+      super(...given)
+      window.connections.push(this)
+    }
+  }
+})
+
+/** By what the pictures of a page come and go. */
+const protocolsUsed = (page) => page.evaluate(async () => {
+  const used = new Set()
+  for (const connection of window.connections) {
+    const stats = await connection.getStats()
+    for (const { type, nominated, state, localCandidateId } of stats.values()) {
+      if (type === 'candidate-pair' && nominated && state === 'succeeded') used.add(stats.get(localCandidateId).protocol)
+    }
+  }
+  return [...used]
+})
 
 test('journey_d_where_udp_is_blocked_the_call_goes_over_tcp', { timeout: 300_000 }, async (t) => {
   const world = await startWorld(t, { phoneWith: NO_UDP })
   const { doctor, link } = await invited(world)
   const anne = await world.onPhone(link)
+  await keepConnections(anne.page)
   await toWaitingRoom(anne, { answer: BORN })
   await enterCall(doctor)
   await letIn(doctor)
   await seeEachOther([doctor, anne])
+  assert.deepEqual(await protocolsUsed(anne.page), ['tcp'])
   world.noComplaints()
 })
 
