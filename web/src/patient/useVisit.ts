@@ -84,7 +84,7 @@ export function useVisit(door: Door, arrived: GuestView): Visit {
       }
       setFailure({ code, detail: error instanceof Refused ? error.detail : '' })
     },
-    [change],
+    [],
   )
 
   const act = useCallback(
