@@ -2,10 +2,10 @@ import { crc32, deflateSync, inflateSync } from 'node:zlib'
 
 const SIGNATURE = Buffer.from([137, 80, 78, 71, 13, 10, 26, 10])
 
-/** The same picture with 256 colours at most: a screenshot of a call is several times smaller so. */
-export function fewerColours(png) {
+/** The same picture with so many colours at most (256 or fewer): a screenshot of a call is several times smaller so. */
+export function fewerColours(png, colours = 256) {
   const { width, height, pixels } = decode(png)
-  const palette = medianCut(pixels, 256)
+  const palette = medianCut(pixels, colours)
   const rows = Buffer.alloc((width + 1) * height)
   const nearest = new Map()
   for (let y = 0; y < height; y += 1) {
