@@ -40,7 +40,7 @@ impl Handler for Janitor {
         self.store.write(|tx| limits::sweep(tx, now)).await?;
         self.store.write(|tx| http::session::sweep(tx, now)).await?;
         self.store.write(|tx| outbox::sweep(tx, now)).await?;
-        self.store.write(|tx| accounts::sweep(tx, now, keeps(Kept::UnverifiedRegistration))).await?;
+        self.store.write(|tx| accounts::sweep(tx, now, keeps)).await?;
         self.store.write(|tx| clients::sweep(tx, now)).await?;
         self.store.write(|tx| hooks::sweep(tx, now)).await?;
         self.store.write(|tx| support::sweep(tx, now)).await?;

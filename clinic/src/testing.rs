@@ -69,5 +69,6 @@ pub fn account(clinic: &Clinic, email: &str) -> Account {
         locked_until: None,
         session_epoch: 0,
         works_for: Vec::new(),
+        closed_at: None,
     }
 }

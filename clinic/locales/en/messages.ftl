@@ -108,6 +108,14 @@ second-factor-reset =
         An administrator reset the two-step login of your account. All sessions were closed. At your next login you set up a new one.
 
         You did not ask for it? Tell your administrator at once.
+account-closed =
+    .subject = Your account is closed
+    .body =
+        Hello,
+
+        Your account was closed. Your name, address, password and signature were erased. This is the last message.
+
+        You did not ask for it? Tell your administrator. You can register again with this address.
 recovery-code-used =
     .subject = A recovery code was used
     .body =

@@ -112,6 +112,14 @@ second-factor-reset =
         Un administrateur a réinitialisé la double authentification de votre compte. Toutes les sessions ont été fermées. À votre prochaine connexion, vous en configurerez une nouvelle.
 
         Vous ne l’avez pas demandé ? Prévenez tout de suite votre administrateur.
+account-closed =
+    .subject = Votre compte est fermé
+    .body =
+        Bonjour,
+
+        Votre compte a été fermé. Votre nom, votre adresse, votre mot de passe et votre signature ont été effacés. Ce message est le dernier.
+
+        Vous ne l’avez pas demandé ? Prévenez votre administrateur. Vous pouvez vous inscrire de nouveau avec cette adresse.
 recovery-code-used =
     .subject = Un code de secours a servi
     .body =

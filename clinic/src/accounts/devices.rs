@@ -134,6 +134,15 @@ fn forget_oldest(tx: &mut Tx<'_>, account: &AccountId) -> Result<(), StoreError>
     Ok(())
 }
 
+/// At the end of an account.
+pub(super) fn forget_all(tx: &mut Tx<'_>, account: &AccountId) -> Result<(), StoreError> {
+    let query = Query::new("account", IndexKey::new().text(account.as_str())).limit(1000);
+    for device in tx.list::<KnownDevice>(&query)?.items {
+        tx.delete::<KnownDevice>(device.hash.as_str())?;
+    }
+    Ok(())
+}
+
 /// Forgets browsers that did not come for a year. For a timer.
 pub(super) fn sweep(tx: &mut Tx<'_>, now: Timestamp) -> Result<usize, StoreError> {
     let oldest = IndexKey::new().time(now.saturating_sub(KEPT).unwrap_or(Timestamp::MIN));

@@ -2,6 +2,7 @@
 //!
 //! Nobody can find out here whether an address has an account: answers, their times and the rate limits are the same.
 
+mod closing;
 pub mod cps;
 mod devices;
 mod identity;
@@ -19,6 +20,7 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 
+pub(crate) use closing::erase;
 pub use login::SessionBody;
 pub use me::require_tool;
 pub use registration::activate;
@@ -26,6 +28,7 @@ pub use secrets::MailedPurpose;
 
 use crate::Clinic;
 use crate::http::{Code, Problem};
+use crate::model::retention::Kept;
 use crate::store::{StoreError, Tx};
 
 /// Version of the terms that a registration accepts.
@@ -51,7 +54,7 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/api/v1/auth/session", get(login::session))
         .route("/api/v1/auth/reauthenticate", post(mfa::reauthenticate))
         .route("/api/v1/auth/logout", post(login::logout))
-        .route("/api/v1/me", get(me::me).patch(me::change))
+        .route("/api/v1/me", get(me::me).patch(me::change).delete(closing::close))
         .route("/api/v1/me/interests", get(me::interests).put(me::set_interests))
         .route("/api/v1/me/sessions", get(sessions::list).delete(sessions::end_others))
         .route("/api/v1/me/sessions/{id}", axum::routing::delete(sessions::end))
@@ -83,6 +86,7 @@ pub(crate) fn router() -> Router<Clinic> {
         mfa::reauthenticate,
         me::me,
         me::change,
+        closing::close,
         me::interests,
         me::set_interests,
         sessions::list,
@@ -98,14 +102,16 @@ pub(crate) fn descriptions() -> [utoipa::openapi::OpenApi; 4] {
     [Api::openapi(), identity::Api::openapi(), psc::Api::openapi(), cps::Api::openapi()]
 }
 
-/// Deletes mailed secrets that have expired and registrations that nobody confirmed. For a timer.
+/// Deletes mailed secrets that have expired, registrations that nobody confirmed and the shells of closed accounts. For a
+/// timer. `keeps`: how long what is kept.
 pub(crate) fn sweep(
     tx: &mut Tx<'_>,
     now: jiff::Timestamp,
-    unverified: jiff::SignedDuration,
+    keeps: impl Fn(Kept) -> jiff::SignedDuration,
 ) -> Result<usize, StoreError> {
     let sweeps = [secrets::sweep, identity::sweep, psc::sweep, devices::sweep];
-    let swept = registration::sweep_unverified(tx, now, unverified)?;
+    let swept = registration::sweep_unverified(tx, now, keeps(Kept::UnverifiedRegistration))?
+        .saturating_add(closing::sweep(tx, now, keeps(Kept::ClosedAccount))?);
     sweeps.into_iter().try_fold(swept, |swept: usize, sweep| Ok(swept.saturating_add(sweep(tx, now)?)))
 }
 

@@ -302,6 +302,7 @@ fn create(
         locked_until: None,
         session_epoch: 0,
         works_for: Vec::new(),
+        closed_at: None,
     };
     let professional = Professional {
         account_id: account.id.clone(),

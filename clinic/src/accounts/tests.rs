@@ -1,3 +1,4 @@
+mod closing;
 mod devices;
 
 use std::sync::{Arc, Mutex};
@@ -485,7 +486,12 @@ async fn a_registration_that_nobody_confirms_is_erased_after_a_week() {
     let id = world.account(EMAIL).id;
     world.clinic.clock().advance(SignedDuration::from_hours(7 * 24 + 1));
     let now = world.clinic.clock().now();
-    world.clinic.store().write(|tx| super::sweep(tx, now, SignedDuration::from_hours(7 * 24))).await.unwrap();
+    world
+        .clinic
+        .store()
+        .write(|tx| super::sweep(tx, now, |_| SignedDuration::from_hours(7 * 24)))
+        .await
+        .unwrap();
     assert!(world.clinic.store().get::<Account>(&id).unwrap().is_none());
     assert!(world.clinic.store().get::<crate::model::Professional>(&id).unwrap().is_none());
     assert_eq!(world.account("paul@cabinet.example").status, AccountStatus::Active);

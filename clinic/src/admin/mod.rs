@@ -4,6 +4,7 @@
 
 mod adapters;
 mod health;
+mod legal;
 mod settings;
 mod trail;
 mod users;
@@ -14,6 +15,7 @@ use utoipa::OpenApi;
 
 pub use health::{Adapter, Health, Noted};
 pub use settings::settings;
+pub(crate) use users::is_last_administrator;
 
 use crate::Clinic;
 use crate::http::authorize::{Action, Resource, authorize};
@@ -23,12 +25,14 @@ pub(crate) fn router() -> Router<Clinic> {
     Router::new()
         .route("/api/v1/admin/settings", get(settings::read).patch(settings::change))
         .route("/api/v1/contact", get(settings::contact_line))
+        .route("/api/v1/legal", get(legal::read))
         .route("/api/v1/retention", get(settings::retention))
         .route("/api/v1/admin/users", get(users::list))
         .route("/api/v1/admin/users/search", post(users::search))
         .route("/api/v1/admin/users/{id}", get(users::read))
         .route("/api/v1/admin/users/{id}/block", post(users::block))
         .route("/api/v1/admin/users/{id}/unblock", post(users::unblock))
+        .route("/api/v1/admin/users/{id}/close", post(users::close))
         .route("/api/v1/admin/users/{id}/second-factor/reset", post(users::reset_second_factor))
         .route("/api/v1/admin/users/{id}/sessions/end", post(users::end_sessions))
         .route("/api/v1/admin/users/{id}/roles", put(users::roles))
@@ -45,12 +49,14 @@ pub(crate) fn router() -> Router<Clinic> {
         settings::read,
         settings::change,
         settings::contact_line,
+        legal::read,
         settings::retention,
         users::list,
         users::search,
         users::read,
         users::block,
         users::unblock,
+        users::close,
         users::reset_second_factor,
         users::end_sessions,
         users::roles,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
+use super::legal::{self, LegalBody, LegalChange};
 use super::require;
 use crate::Clinic;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
@@ -102,6 +103,8 @@ pub struct SettingsBody {
     /// What a new professional's own defaults start with.
     defaults: DefaultsSetting,
     bounds: DefaultsBounds,
+    /// Who answers for this installation, for the public pages.
+    legal: LegalBody,
     /// Support may lengthen an appointment.
     support_may_extend: bool,
     /// From the server's file.
@@ -131,6 +134,7 @@ fn body(clinic: &Clinic, settings: &Settings) -> SettingsBody {
             late_minutes: bounds(EDGE_MINUTES, defaults.late_minutes),
             immediate_minutes: bounds((least, most), immediate),
         },
+        legal: s.legal.into(),
         support_may_extend: s.support_may_extend,
         organisation: clinic.config().organisation.clone(),
         approval: match clinic.config().approval {
@@ -157,7 +161,7 @@ pub(super) async fn read(State(clinic): State<Clinic>, signed_in: SignedIn) -> R
 }
 
 /// `null` takes it away, absent leaves it.
-fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Option<Option<T>>, D::Error> {
+pub(super) fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(given).map(Some)
 }
 
@@ -204,6 +208,8 @@ pub struct SettingsChange {
     #[serde(default)]
     defaults: DefaultsChange,
     #[serde(default)]
+    legal: LegalChange,
+    #[serde(default)]
     support_may_extend: Option<bool>,
 }
 
@@ -229,6 +235,7 @@ fn apply(settings: &mut Settings, change: SettingsChange) -> Result<(), Problem>
         }
     }
     contact(&mut settings.contact, change.contact, &mut wrong);
+    legal::apply(&mut settings.legal, change.legal, &mut wrong);
     let defaults = change.defaults;
     let mut minutes = |field: &mut u32, given: Option<u32>, name: &str, (least, most): (u32, u32)| match given
     {
@@ -349,7 +356,7 @@ fn changes(before: &Settings, after: &Settings) -> Vec<(Audited, String)> {
         ("identity_check", before.identity_check != after.identity_check),
         ("support_may_extend", before.support_may_extend != after.support_may_extend),
     ];
-    for (word, changed) in others {
+    for (word, changed) in others.into_iter().chain(legal::changed(&before.legal, &after.legal)) {
         if changed {
             all.push((Audited::AdminSettingChanged, word.to_owned()));
         }

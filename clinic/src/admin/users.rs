@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{require, require_presence};
 use crate::Clinic;
+use crate::accounts;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
 use crate::consultations::Read;
 use crate::crypto::Purpose;
@@ -84,7 +85,7 @@ fn body(read: &impl Read, now: Timestamp, account: &Account) -> Result<User, Sto
 }
 
 /// No other active account is an administrator.
-fn is_last_administrator(read: &impl Read, account: &Account) -> Result<bool, StoreError> {
+pub(crate) fn is_last_administrator(read: &impl Read, account: &Account) -> Result<bool, StoreError> {
     let is_one = |one: &Account| one.status == AccountStatus::Active && one.roles.contains(&Role::OrgAdmin);
     if !is_one(account) {
         return Ok(false);
@@ -261,6 +262,29 @@ pub(super) async fn block(
     .await
 }
 
+/// Closes an account and erases what it holds: name, address, password, second factor, bonds to an identity, signature. There
+/// is no way back; the address may register anew. Refused while its consultations are planned or running.
+#[utoipa::path(post, path = "/api/v1/admin/users/{id}/close", tag = "administration",
+    params(("id" = String, Path, description = "The account")), security(("session" = [])), responses(
+    (status = 200, description = "Closed and erased", body = User),
+    (status = 401, description = "Not logged in, or a proof of presence is needed", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 404, description = "No such account, or not an administrator", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 409, description = "Closed already; the last administrator; or `consultations-open`, with their number as message of the field `/consultations`", body = ProblemBody, content_type = "application/problem+json"),
+))]
+pub(super) async fn close(
+    State(clinic): State<Clinic>,
+    signed_in: SignedIn,
+    Path(id): Path<String>,
+) -> Result<axum::Json<User>, Problem> {
+    require(&clinic, &signed_in, Action::Administer)?;
+    require_presence(&clinic, &signed_in)?;
+    change(&clinic, &signed_in, &id, Audited::AccountClosed, |tx, account| {
+        accounts::erase(&clinic, tx, account)?;
+        Ok(Change { ends_sessions: false, reason: Some("by-administrator".to_owned()) })
+    })
+    .await
+}
+
 /// Whoever is the last one stays one.
 fn keep_one_administrator(tx: &Tx<'_>, account: &Account) -> Result<(), Problem> {
     if is_last_administrator(tx, account)? { Err(Problem::new(Code::LastAdministrator)) } else { Ok(()) }
@@ -390,6 +414,10 @@ pub(super) async fn roles(
         return Err(Problem::field("/works_for", "too-many"));
     }
     change(&clinic, &signed_in, &id, Audited::AccountRolesChanged, |tx, account| {
+        // What is closed stays empty.
+        if account.status == AccountStatus::Closed {
+            return Err(Problem::new(Code::InvalidTransition));
+        }
         if !roles.contains(&Role::OrgAdmin) {
             keep_one_administrator(tx, account)?;
         }

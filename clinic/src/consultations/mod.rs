@@ -50,6 +50,7 @@ pub use guard::{Access, Read, consultation_for};
 pub use letters::{display_name, payment_requested};
 pub use live::{Live, What};
 pub use note::{event, note};
+pub(crate) use purge::erase_patient;
 pub use step::{Given, save, step};
 pub use support::{SupportView, for_support, resend_for_support};
 pub use view::InvitationBody;

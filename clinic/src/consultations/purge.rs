@@ -34,7 +34,9 @@ pub fn warn(
     if !needs_warning(consultation) || consultation.warnings_sent >= 2 {
         return Ok(());
     }
-    if let Some(owner) = tx.get::<Account>(&consultation.owner)? {
+    // An account that was closed has no address any more.
+    let open = |owner: &Versioned<Account>| owner.closed_at.is_none();
+    if let Some(owner) = tx.get::<Account>(&consultation.owner)?.filter(open) {
         let until = consultation.retention_until.unwrap_or(now);
         let days = until.duration_since(now).as_hours().saturating_add(12) / 24;
         let kind = messages::Kind::RetentionWarning {

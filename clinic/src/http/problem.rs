@@ -110,6 +110,16 @@ impl Problem {
         }
     }
 
+    /// One more field with the number that stands in the way, as its message.
+    #[must_use]
+    pub fn counted(mut self, pointer: &str, code: &str, count: usize) -> Problem {
+        self.push_field(pointer, code);
+        if let Some(field) = self.more.errors.last_mut() {
+            field.message = Some(count.to_string());
+        }
+        self
+    }
+
     /// The fields named so far.
     pub fn fields(&self) -> &[FieldError] {
         &self.more.errors

@@ -36,6 +36,9 @@ struct Kept {
     request: String,
     answer: Answer,
     until: Timestamp,
+    /// Id of the account or client that asked.
+    #[serde(default)]
+    actor: String,
     #[serde(skip, default = "instance")]
     sealing: Sealing,
 }
@@ -57,6 +60,7 @@ impl Record for Kept {
 
     fn index(&self, indexes: &mut Indexes) {
         indexes.add("until", IndexKey::new().time(self.until));
+        indexes.add("actor", IndexKey::new().text(&self.actor));
     }
 }
 
@@ -86,6 +90,7 @@ pub enum Begin {
 pub struct Running {
     id: String,
     request: String,
+    actor: String,
     all: Arc<Mutex<HashSet<String>>>,
 }
 
@@ -119,7 +124,7 @@ impl Idempotency {
         if !self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone()) {
             return Ok(Begin::InProgress);
         }
-        let running = Running { id, request, all: self.running.clone() };
+        let running = Running { id, request, actor: actor.to_owned(), all: self.running.clone() };
         match self.store.get::<Kept>(&running.id) {
             Ok(Some(kept)) if kept.until > now => {
                 // The answer promises that the work lasts: not before it is on the disk.
@@ -151,6 +156,15 @@ impl Idempotency {
     }
 }
 
+/// Deletes the answers to somebody who is erased: they name whom they were about.
+pub(crate) fn forget(tx: &mut Tx<'_>, actor: &str) -> Result<(), StoreError> {
+    let query = Query::new("actor", IndexKey::new().text(actor)).limit(100_000);
+    for kept in tx.list::<Kept>(&query)?.items {
+        tx.delete::<Kept>(&kept.id)?;
+    }
+    Ok(())
+}
+
 impl Running {
     /// Keeps the answer, in the transaction that does the work. `sealing`: the data key of the consultation it speaks of,
     /// so that purging that purges this as well.
@@ -163,7 +177,7 @@ impl Running {
     ) -> Result<(), StoreError> {
         let until = now.saturating_add(KEPT).unwrap_or(Timestamp::MAX);
         let (id, request, answer) = (self.id.clone(), self.request.clone(), answer.clone());
-        tx.put(&Kept { id, request, answer, until, sealing }).map(|_| ())
+        tx.put(&Kept { id, request, answer, until, actor: self.actor.clone(), sealing }).map(|_| ())
     }
 }
 

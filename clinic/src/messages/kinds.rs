@@ -57,6 +57,8 @@ pub enum Kind {
     /// An administrator took the second factor away.
     SecondFactorReset,
     RecoveryCodeUsed,
+    /// The last mail to an address: its account was closed and erased.
+    AccountClosed,
     /// A login from a browser that was not seen before.
     LoginAlert {
         at: Timestamp,

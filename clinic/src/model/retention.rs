@@ -24,7 +24,7 @@ pub enum Kept {
     ConsentProof,
     /// References of payments, without card data.
     Payments,
-    /// A closed account.
+    /// The empty shell of a closed account: id, times, status. Whatever names its owner goes when it is closed.
     ClosedAccount,
     /// A registration whose address was never confirmed.
     UnverifiedRegistration,
@@ -70,9 +70,9 @@ pub fn rule(kept: Kept) -> Rule {
 
 impl Kept {
     /// Has a time of its own that can be set. The others go with something else: a number's hash with the day's quota,
-    /// device checks with their consultation; payments stay for the accounts, and nothing closes an account.
+    /// device checks with their consultation; payments stay for the accounts.
     pub fn is_settable(self) -> bool {
-        !matches!(self, Kept::PhoneHash | Kept::DeviceChecks | Kept::ClosedAccount | Kept::Payments)
+        !matches!(self, Kept::PhoneHash | Kept::DeviceChecks | Kept::Payments)
     }
 }
 

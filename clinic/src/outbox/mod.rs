@@ -71,7 +71,7 @@ impl Status {
         Status::Suppressed,
     ];
 
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Status::Queued => "queued",
             Status::Sending => "sending",
@@ -239,6 +239,12 @@ impl Post for Tx<'_> {
         self.unschedule(JOB, id)?;
         Ok(true)
     }
+}
+
+/// Takes a message away altogether, sent or not: for an address that is erased.
+pub(crate) fn forget_address(tx: &mut Tx<'_>, id: &MessageId) -> Result<(), StoreError> {
+    tx.unschedule(JOB, id)?;
+    tx.delete::<Message>(id).map(|_| ())
 }
 
 /// How long it is known that a message was sent, or was not.

@@ -455,3 +455,33 @@ async fn an_immediate_call_has_no_form_no_report_and_no_export() {
             .is_empty()
     );
 }
+
+#[tokio::test]
+async fn a_sealed_report_keeps_its_author_when_the_account_is_closed() {
+    let world = World::start().await;
+    world.validated().await;
+    let (_, before) = world.get("/api/v1/consultations/{id}/report").await;
+    let request = world.request(Method::DELETE, "/api/v1/me").body(Body::empty()).unwrap();
+    assert_eq!(world.send(request).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(world.get("/api/v1/consultations/{id}/report").await.0, StatusCode::UNAUTHORIZED);
+    // Nothing in the records names the professional any more, and the bytes are the same.
+    let name = sample().professional.exercise_name;
+    let store = world.clinic.store();
+    let left = store.holding(&name);
+    assert_eq!(left, Vec::<String>::new());
+    let consultation = world.consultation();
+    assert!(consultation.retention_until.is_some(), "the file goes at its own time");
+    let report = super::latest(store, &consultation).unwrap();
+    let after = super::stored_pdf(store, &consultation, &report).await.unwrap();
+    assert_eq!(after, before);
+    let scopes = [Scope::ConsultationsRead, Scope::DocumentsRead, Scope::ExportRead];
+    let request = Request::builder()
+        .uri(format!("/api/v1/consultations/{}/report", world.id))
+        .header("authorization", format!("Bearer {}", portal(&world.clinic, &scopes).await))
+        .body(Body::empty())
+        .unwrap();
+    let (status, _, shown) = world.send(request).await;
+    assert_eq!((status, shown), (StatusCode::OK, before));
+    let found = crate::seal::check(&after, &Authorities::default());
+    assert!(matches!(found.as_slice(), [seal] if seal.intact && seal.whole));
+}

@@ -5,6 +5,37 @@ use proptest::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::*;
+use crate::store::envelope::Header;
+use crate::store::tx::Rows as _;
+
+impl Store {
+    /// Every record that opens with the keys there are: its place in clear, and what is sealed in it, as JSON. For tests of
+    /// what must be gone: a look at the bytes on the disk alone finds nothing that is sealed.
+    pub(crate) fn opened(&self) -> Vec<(String, String)> {
+        let view = self.view();
+        let low = [keys::RECORD];
+        let high = keys::after_prefix(&low).unwrap();
+        let range = (std::ops::Bound::Included(low.as_slice()), std::ops::Bound::Excluded(high.as_slice()));
+        let mut found = Vec::new();
+        for (key, bytes) in self.shared().rows(range, false, usize::MAX).unwrap() {
+            let place = String::from_utf8(key[1..].to_vec()).unwrap();
+            let (collection, id) = place.split_once('\0').unwrap();
+            let (header, head, sealed) = Header::read(&bytes).unwrap();
+            let Ok(root) = view.root(header.data_key.as_ref()) else { continue };
+            let value: serde_json::Value = envelope::open(&root, collection, id, head, sealed).unwrap();
+            found.push((format!("{collection}/{id}"), value.to_string()));
+        }
+        found
+    }
+
+    /// The records in which a text stands, in clear or sealed.
+    pub(crate) fn holding(&self, text: &str) -> Vec<String> {
+        let all = self.opened().into_iter();
+        all.filter(|(place, json)| place.contains(text) || json.contains(text))
+            .map(|(place, _)| place)
+            .collect()
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {

@@ -102,6 +102,15 @@ fn insert(clinic: &Clinic, tx: &mut Tx<'_>, id_nat: &str, account: &AccountId) -
     }
 }
 
+/// At the end of an account: the identifier is free for another one.
+pub(in crate::accounts) fn unbind(tx: &mut Tx<'_>, account: &AccountId) -> Result<(), StoreError> {
+    let query = Query::new("account", IndexKey::new().text(account.as_str())).limit(10);
+    for bond in tx.list::<Bond>(&query)?.items {
+        tx.delete::<Bond>(bond.hash.as_str())?;
+    }
+    Ok(())
+}
+
 /// At the confirmation of an account that was made with a proven identity: binds it. True when that was so.
 pub(in crate::accounts) fn bind_confirmed(
     clinic: &Clinic,

@@ -21,7 +21,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-pub(super) use bond::bind_confirmed;
+pub(super) use bond::{bind_confirmed, unbind};
 
 use crate::Clinic;
 use crate::crypto::{LookupHash, Purpose, Secret};

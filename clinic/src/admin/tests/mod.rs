@@ -1,6 +1,8 @@
 //! Through the public API.
 
 mod adapters;
+mod closing;
+mod legal;
 mod settings;
 mod trail;
 mod users;
@@ -33,7 +35,7 @@ fn faults(answer: &Answer) -> Vec<(String, String)> {
 }
 
 /// Every path of administration, with a body that would be taken.
-const PATHS: [(&str, &str, &str); 15] = [
+const PATHS: [(&str, &str, &str); 16] = [
     ("GET", "/api/v1/admin/settings", ""),
     ("PATCH", "/api/v1/admin/settings", "{}"),
     ("GET", "/api/v1/admin/users", ""),
@@ -41,6 +43,7 @@ const PATHS: [(&str, &str, &str); 15] = [
     ("GET", "/api/v1/admin/users/{id}", ""),
     ("POST", "/api/v1/admin/users/{id}/block", ""),
     ("POST", "/api/v1/admin/users/{id}/unblock", ""),
+    ("POST", "/api/v1/admin/users/{id}/close", ""),
     ("POST", "/api/v1/admin/users/{id}/second-factor/reset", ""),
     ("POST", "/api/v1/admin/users/{id}/sessions/end", ""),
     ("PUT", "/api/v1/admin/users/{id}/roles", "{\"roles\":[\"org_admin\"]}"),

@@ -47,6 +47,7 @@ pub(crate) fn every_kind() -> Vec<Kind> {
         Kind::SecondFactorReset,
         Kind::TestMessage,
         Kind::RecoveryCodeUsed,
+        Kind::AccountClosed,
         Kind::LoginAlert { at, zone: zone.clone() },
         Kind::AccountLocked { until: at, zone: zone.clone() },
         Kind::ImmediateCall { link: link.clone(), minutes: 240 },

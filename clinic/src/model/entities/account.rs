@@ -68,6 +68,9 @@ pub struct Account {
     /// Accounts for whom a secretary works.
     #[serde(default)]
     pub works_for: Vec<AccountId>,
+    /// Since then nothing here names anybody.
+    #[serde(default)]
+    pub closed_at: Option<Timestamp>,
 }
 
 impl Record for Account {

@@ -27,6 +27,50 @@ pub struct Settings {
     pub immediate_minutes: u32,
     /// Support may lengthen an appointment.
     pub support_may_extend: bool,
+    pub legal: Legal,
+}
+
+/// Who answers for this installation, as its public pages name them (LCEN, article 1-1; GDPR, articles 13 and 37), and
+/// what the administrators add to these pages: plain text, never markup.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Legal {
+    pub publisher: Publisher,
+    pub host: Host,
+    /// Address of the data protection contact, in normal form (`people::email`).
+    pub dpo_email: Option<String>,
+    /// Added to the privacy page.
+    pub privacy: TwoTongues,
+    /// The terms of use.
+    pub terms: TwoTongues,
+}
+
+/// Éditeur.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Publisher {
+    pub name: Option<String>,
+    /// Postal address, on several lines.
+    pub address: Option<String>,
+    /// As typed: RCS, SIRET, FINESS.
+    pub registration: Option<String>,
+}
+
+/// Hébergeur.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Host {
+    pub name: Option<String>,
+    /// Postal address and telephone, on several lines.
+    pub address: Option<String>,
+}
+
+/// A text in French and in English.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TwoTongues {
+    pub fr: Option<String>,
+    pub en: Option<String>,
 }
 
 /// How people reach whoever runs this server: for help and for the end of a link.
@@ -52,6 +96,7 @@ impl Default for Settings {
             identity_check: defaults.identity_check,
             immediate_minutes: IMMEDIATE_MINUTES.0,
             support_may_extend: false,
+            legal: Legal::default(),
         }
     }
 }
