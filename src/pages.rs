@@ -22,7 +22,7 @@ use rust_embed::RustEmbed;
 struct Embedded;
 
 /// Paths of the single-page application, without the slash that may follow: all of them are index.html.
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "",
     "/join",
     "/call",
@@ -31,6 +31,7 @@ const PAGES: [&str; 10] = [
     "/aide",
     "/accessibilite",
     "/confidentialite",
+    "/mentions-legales",
     "/exploitation",
     "/support",
 ];

@@ -9,6 +9,7 @@ export function partOf(path: string): Part {
     case '/aide':
     case '/accessibilite':
     case '/confidentialite':
+    case '/mentions-legales':
       return 'info'
     case '/exploitation':
       return 'operator'

@@ -8,7 +8,7 @@ test('each address leads to its own part of the pages', () => {
   for (const path of ['/join', '/join/', '/call']) expect(siteOf(path)).toBe('join')
   const others = {
     home: ['/', '/index.html'],
-    info: ['/aide', '/accessibilite/', '/confidentialite'],
+    info: ['/aide', '/accessibilite/', '/confidentialite', '/mentions-legales/'],
     embed: ['/integration/api_1'],
     operator: ['/exploitation'],
     professional: ['/connexion', '/mes-teleconsultations/con_1', '/admin', '/admin/journal', '/support', '/compte'],

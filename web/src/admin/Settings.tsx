@@ -13,6 +13,7 @@ import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
 import { useToast } from '../ui/Toasts'
 import { MINUTES, settings, type Defaults, type Minutes, type Settings as Values, type SettingsChange } from './api'
+import { LegalFields, legalOf, typedOf } from './LegalFields'
 import { changed, daysOf, wholeOf } from './settingsForm'
 
 export function Settings() {
@@ -33,6 +34,7 @@ function Form({ first: { value, etag }, onSaved }: { first: Versioned<Values>; o
   })
   const [check, setCheck] = useState(value.defaults.identity_check)
   const [extend, setExtend] = useState(value.support_may_extend)
+  const [legal, setLegal] = useState(() => typedOf(value.legal))
   const action = useAction()
   const error = useFieldError(action.problem)
 
@@ -43,6 +45,7 @@ function Form({ first: { value, etag }, onSaved }: { first: Versioned<Values>; o
       retention: changed(value.retention, days),
       defaults: { ...Object.fromEntries(MINUTES.map((each) => [each, wholeOf(minutes[each])])), identity_check: check },
       support_may_extend: extend,
+      legal: legalOf(legal),
     }
     void action.run(async () => {
       await settings.change(change, etag)
@@ -62,6 +65,7 @@ function Form({ first: { value, etag }, onSaved }: { first: Versioned<Values>; o
         </div>
         <CheckField label={t.supportExtend} hint={t.supportExtendHint} checked={extend} onChange={(event) => setExtend(event.target.checked)} />
       </Card>
+      <LegalFields typed={legal} onChange={setLegal} error={error} />
       <Card wide title={t.defaultsTitle}>
         <p>{t.defaultsText}</p>
         <div className="pro-grid">

@@ -15,6 +15,7 @@ import { SelectField, TextField } from '../ui/Field'
 import { Spinner } from '../ui/Progress'
 import { useToast } from '../ui/Toasts'
 import { nameOf, ROLES, STATUSES, users, type AccountStatus, type User } from './api'
+import { CloseAccount } from './CloseAccount'
 import { RolesDialog } from './RolesDialog'
 import { usePages } from './usePages'
 
@@ -88,7 +89,7 @@ export function Users() {
       {shown === undefined && pages.problem === undefined && <Spinner />}
       <p role="status" className={shown?.length === 0 && (found !== undefined || pages.more === undefined) ? undefined : 'unseen'}>{shown?.length === 0 && (found !== undefined || pages.more === undefined) ? t.usersEmpty : ''}</p>
       {shown?.map((user) => (
-        <UserCard key={user.id} user={user} busy={action.busy} onAsk={(what) => ask(user, what)} onUnblock={() => doing(() => users.unblock(user.id), t.unblocked)} onRoles={() => setChanging(user)} />
+        <UserCard key={user.id} user={user} busy={action.busy} onAsk={(what) => ask(user, what)} onUnblock={() => doing(() => users.unblock(user.id), t.unblocked)} onRoles={() => setChanging(user)} onClosed={changed} />
       ))}
       {found === undefined && pages.more !== undefined && <Button icon={<DownIcon />} kind="quiet" onClick={pages.more}>{pro.more}</Button>}
       {asked !== undefined && (
@@ -113,9 +114,10 @@ interface UserCardProps {
   onAsk: (what: Asked['what']) => void
   onUnblock: () => void
   onRoles: () => void
+  onClosed: (user: User, said: string) => void
 }
 
-function UserCard({ user, busy, onAsk, onUnblock, onRoles }: UserCardProps) {
+function UserCard({ user, busy, onAsk, onUnblock, onRoles, onClosed }: UserCardProps) {
   const { language, t } = useAdminWords()
   const name = nameOf(user)
   const act = (icon: ReactNode, word: string, onClick: () => void) => <Button icon={icon} kind="quiet" className="button-small" busy={busy} aria-label={t.about(word, name)} onClick={onClick}>{word}</Button>
@@ -146,6 +148,7 @@ function UserCard({ user, busy, onAsk, onUnblock, onRoles }: UserCardProps) {
         {act(<PenIcon />, t.changeRoles, onRoles)}
         {user.second_factor && act(<ShieldIcon />, t.userVerbs.resetSecondFactor, () => onAsk('resetSecondFactor'))}
         {user.sessions > 0 && act(<LogOutIcon />, t.userVerbs.endSessions, () => onAsk('endSessions'))}
+        {user.status !== 'closed' && !user.last_administrator && <CloseAccount user={user} onClosed={onClosed} />}
       </div>
     </Card>
   )

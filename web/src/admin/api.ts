@@ -1,5 +1,6 @@
 import { request, requestVersioned } from '../api/client'
 import type { Page, Role } from '../api/types'
+import type { Legal } from '../home/legal'
 
 /** The API of administrators: shapes as `docs/openapi-clinic.json` has them. */
 
@@ -30,6 +31,7 @@ export interface Settings {
   contact: ContactLine
   defaults: Defaults
   bounds: Record<Minutes, { min: number; max: number; default: number }>
+  legal: Legal
   support_may_extend: boolean
   organisation: string
   approval: 'auto' | 'manual' | 'psc'
@@ -38,6 +40,7 @@ export interface SettingsChange {
   retention?: Record<string, number>
   contact?: ContactLine
   defaults?: Partial<Defaults>
+  legal?: Legal
   support_may_extend?: boolean
 }
 export const settings = {
@@ -68,10 +71,11 @@ export interface User {
   sessions: number
   last_administrator: boolean
 }
-/** How somebody is called here; by the address where no name is known. */
-export function nameOf({ title, first_name, exercise_name, email }: User): string {
+/** How somebody is called here; by the address where no name is known, by the id where an account was closed. */
+export function nameOf({ id, title, first_name, exercise_name, email }: User): string {
   const name = [title, first_name, exercise_name].filter((part) => part !== undefined && part !== '').join(' ')
-  return name === '' ? email : name
+  if (name !== '') return name
+  return email === '' ? id : email
 }
 const user = (id: string): string => `/api/v1/admin/users/${encodeURIComponent(id)}`
 export const users = {
@@ -79,6 +83,7 @@ export const users = {
   search: (email: string) => post<{ items: User[] }>('/api/v1/admin/users/search', { email }),
   get: (id: string) => request<User>(user(id)),
   block: (id: string) => post<User>(`${user(id)}/block`),
+  close: (id: string) => post<User>(`${user(id)}/close`),
   unblock: (id: string) => post<User>(`${user(id)}/unblock`),
   resetSecondFactor: (id: string) => post<User>(`${user(id)}/second-factor/reset`),
   endSessions: (id: string) => post<User>(`${user(id)}/sessions/end`),

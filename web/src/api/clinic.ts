@@ -41,6 +41,8 @@ export const me = {
   endSession: (id: string) => request<undefined>(`/api/v1/me/sessions/${encodeURIComponent(id)}`, { method: 'DELETE' }),
   endOtherSessions: () => request<undefined>('/api/v1/me/sessions', { method: 'DELETE' }),
   setPassword: (password: string) => request<T.Session>('/api/v1/me/password', { method: 'PUT', body: { password } }),
+  /** Erases the account. There is no way back. */
+  close: () => request<undefined>('/api/v1/me', { method: 'DELETE' }),
 }
 
 export const consultations = {

@@ -1,6 +1,7 @@
 import { useState, type SyntheticEvent } from 'react'
 import { auth } from '../api/clinic'
 import { useAction, useLoad } from '../api/useAction'
+import { useLegalWords } from '../i18n/legal'
 import { useWords } from '../i18n/pro'
 import { blank, phoneAsTyped } from '../pro/format'
 import { ProblemNotice, To, useFieldError } from '../pro/parts'
@@ -18,6 +19,7 @@ export const TELECONSULTATION = 'teleconsultation_domicile'
 /** With `ticket` the identity is proven already: names, number and password are not asked. */
 export function Register({ ticket }: { ticket?: string }) {
   const { language, t } = useWords()
+  const { t: legal } = useLegalWords()
   const proven = ticket !== undefined
   const professions = useLoad('professions', auth.professions)
   const [given, setGiven] = useState({
@@ -121,6 +123,7 @@ export function Register({ ticket }: { ticket?: string }) {
               )}
             </>
           )}
+          <p><a href="/mentions-legales" target="_blank" rel="noreferrer">{legal.readTerms}</a> <a href="/confidentialite" target="_blank" rel="noreferrer">{legal.readPrivacy}</a></p>
           <CheckField label={t.terms} required checked={terms} onChange={(event) => setTerms(event.target.checked)} error={fieldError('/accepts_terms')} />
           <ProblemNotice problem={action.problem ?? professions.problem} />
           <Button icon={<LogInIcon />} type="submit" busy={action.busy}>{t.register}</Button>

@@ -8,12 +8,14 @@ import { Notice } from '../ui/Notice'
 import { Spinner } from '../ui/Progress'
 import { HelpPage } from './HelpPage'
 import { Info } from './Info'
+import { AccessibilityPart, LegalNotice, PrivacyParts } from './Responsible'
 import './home.css'
 
-/** `/aide`, `/accessibilite`, `/confidentialite`: for everybody, logged in or not. */
+/** `/aide`, `/accessibilite`, `/confidentialite`, `/mentions-legales`: for everybody, logged in or not. */
 export default function InfoPages() {
   const [path] = useState(() => location.pathname.replace(/\/+$/, ''))
   if (path === '/accessibilite') return <Accessibility />
+  if (path === '/mentions-legales') return <LegalNotice />
   return path === '/confidentialite' ? <Privacy /> : <HelpPage />
 }
 
@@ -35,6 +37,7 @@ function Accessibility() {
         {loaded.value?.phone !== undefined && loaded.value.phone !== null && <p><a href={`tel:${loaded.value.phone}`}>{loaded.value.phone}</a></p>}
         <p>{t.recourse}</p>
       </Card>
+      <AccessibilityPart />
     </Info>
   )
 }
@@ -80,6 +83,7 @@ function Privacy() {
         <p>{t.rightsText}</p>
         <p>{t.cookies}</p>
       </Card>
+      <PrivacyParts />
     </Info>
   )
 }

@@ -14,6 +14,7 @@ import { Card } from '../ui/Card'
 import { SelectField, TextField } from '../ui/Field'
 import { useToast } from '../ui/Toasts'
 import { AlertChoice } from './AlertChoice'
+import { Closing } from './Closing'
 import { Frame, useLogout } from './Frame'
 import { usePresentAction } from './Presence'
 import { dayTime, phoneAsTyped } from './format'
@@ -35,6 +36,7 @@ export function Account() {
       <Security />
       <Sessions />
       <Leaving />
+      <Closing />
     </Frame>
   )
 }
