@@ -188,9 +188,16 @@ pub(super) async fn look(
         None => None,
     };
     let settings = settings(clinic.store())?.value;
+    let seat = clinic.store().get::<Participant>(&invitation.participant)?;
+    let sent_out = seat.is_some_and(|seat| seat.state == ParticipantState::Removed);
     let c = consultation.value;
+    let state = match state(now, &c, &invitation, settings.keeps(Kept::PostAccess)) {
+        // `enter` refuses whoever was sent out: no door is shown that does not open.
+        LinkState::TooEarly | LinkState::Open | LinkState::Documents if sent_out => LinkState::Revoked,
+        state => state,
+    };
     Ok(axum::Json(LinkBody {
-        state: state(now, &c, &invitation, settings.keeps(Kept::PostAccess)),
+        state,
         now,
         professional: owner.as_ref().map(|owner| display_name(owner)).unwrap_or_default(),
         organisation: clinic.config().organisation.clone(),

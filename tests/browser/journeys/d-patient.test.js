@@ -235,7 +235,7 @@ test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300
   assert.deepEqual(await violations(anne.page), [])
   await endForAll(doctor)
   const late = await world.onPhone(link)
-  await seeHeading(late, texts.overTitle)
+  await seeHeading(late, texts.revokedTitle)
   assert.deepEqual(await violations(late.page), [])
 
   const nobody = await world.onPhone(`${world.server.http}/c#AAAAAAAAAAAAAAAAAAAAAA`)

@@ -160,6 +160,7 @@ async fn the_professional_sends_back_refuses_removes_and_locks() {
     assert_eq!(world.refused(&guest, "/p/v1/waiting", Value::Null).await.0, 401);
     let secret = world.secret("+33612345678", "immediate-call").await;
     assert_eq!(world.try_link(&secret).await, (410, "link-revoked".into()));
+    assert_eq!(world.look(&secret).await["state"], "revoked", "no door is shown that does not open");
     assert_eq!(world.refused(&doctor, &format!("{seat}/admit"), json!({})).await.0, 409);
 
     let made = world.immediate(&doctor).await;
