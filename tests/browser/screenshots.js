@@ -11,7 +11,7 @@ const SIZES = [
   { suffix: '', width: 1280, height: 800 },
   { suffix: '-phone', width: 360, height: 740 },
 ]
-/** What is dearer is kept with fewer colours: 256 where there is a camera's picture, 64 for words. */
+/** What is dearer is kept with fewer colours: 256 where there is a camera's picture, 128 for words. */
 const BYTES_MAX = 20_000
 /** What unfolds, fades or scales has come to rest; with a call, its larger layers have come. */
 const REST_MS = 400
@@ -29,7 +29,7 @@ async function picture(page) {
   await page.evaluate(() => void (document.documentElement.style.scrollbarWidth = 'none'))
   const fullPage = (await page.locator('dialog[open]').count()) === 0
   const shot = await page.screenshot({ fullPage, animations: 'disabled' })
-  return shot.length > BYTES_MAX ? fewerColours(shot, (await page.locator('video').count()) > 0 ? 256 : 64) : shot
+  return shot.length > BYTES_MAX ? fewerColours(shot, (await page.locator('video').count()) > 0 ? 256 : 128) : shot
 }
 
 const taken = new Map()
