@@ -14,21 +14,29 @@ use dimpl::{Dtls, Output};
 use crate::media::Packet;
 
 /// Where the engine sends to: kept while a handshake runs, only counted while instructions are.
-#[derive(Default)]
 pub struct Wire {
     pub keep: bool,
+    /// The time of all that is sent: reading the clock is not the engine's work.
+    pub now: Instant,
     pub kept: Vec<(SocketAddr, Vec<u8>)>,
 }
 
+impl Wire {
+    pub fn new(now: Instant) -> Wire {
+        Wire { keep: false, now, kept: Vec::new() }
+    }
+}
+
 impl Transmit for Wire {
-    fn send(&mut self, outbound: &Outbound) {
+    fn send(&mut self, outbound: &Outbound) -> Instant {
         if !self.keep {
-            return;
+            return self.now;
         }
         for run in outbound.runs() {
             let datagrams = outbound.bytes_of(run).chunks(run.segment.max(1));
             self.kept.extend(datagrams.map(|datagram| (run.path.remote, datagram.to_vec())));
         }
+        self.now
     }
 }
 
@@ -73,7 +81,7 @@ impl Endpoint {
         local_ufrag: &str,
         remote: &IceCredentials,
     ) -> Endpoint {
-        let mut wire = Wire { keep: true, ..Wire::default() };
+        let mut wire = Wire { keep: true, ..Wire::new(now) };
         let username = format!("{}:{local_ufrag}", remote.ufrag);
         // PRIORITY, ICE-CONTROLLING, USE-CANDIDATE (RFC 8445 16.1).
         let attributes: [(u16, &[u8]); 3] =

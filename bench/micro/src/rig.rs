@@ -40,7 +40,7 @@ impl Rig {
         let company = CompanySettings { hold_max: Duration::ZERO, ..CompanySettings::default() };
         let config = EngineConfig { certificate, seed: 1, ntp_epoch: 3_900_000_000 << 32, company };
         let mut engine = Engine::new(config, now);
-        let mut wire = Wire::default();
+        let mut wire = Wire::new(now);
         engine.on_command(now, Command::OpenRoom { room: ROOM }, &mut wire);
         let publisher = join(&mut engine, now, PUBLISHER, &identity, negotiated)?;
         for command in publish(negotiated) {
@@ -237,6 +237,7 @@ impl Rig {
             self.engine.on_deadline(self.now, &mut self.wire);
         }
         self.now = end;
+        self.wire.now = end;
         while self.engine.poll_event().is_some() {}
     }
 }
@@ -274,7 +275,7 @@ fn join(
         },
     ];
     for command in commands {
-        engine.on_command(now, command, &mut Wire::default());
+        engine.on_command(now, command, &mut Wire::new(now));
     }
     let port = 10_000 + u16::try_from(number)?;
     let path = Path { remote: ([10, 0, 0, 1], port).into(), tcp: 0 };

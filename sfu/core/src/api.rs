@@ -482,6 +482,15 @@ pub enum Event {
         member: MemberId,
         last_sequence: u32,
     },
+    /// The subscriber's line carries nothing of a picture (`suspended`), or something again. The end is told also when the
+    /// subscription ends, or is paused for another reason.
+    Suspended {
+        subscription: SubscriptionId,
+        track: TrackId,
+        /// The subscriber.
+        member: MemberId,
+        suspended: bool,
+    },
     /// A receiver of reliable data was too slow for too long: the named sender's streams to it were ended.
     SlowReceiver {
         member: MemberId,
@@ -589,6 +598,9 @@ pub struct TransportReport {
     pub protocol: Option<&'static str>,
     pub srtp_profile: Option<&'static str>,
     pub round_trip_ms: Option<f32>,
+    /// Of the line towards the client, in bits per second; None while no limit is known.
+    pub estimate_bits_per_second: Option<u64>,
+    pub line: LineState,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -644,4 +656,27 @@ pub enum LayerReason {
     NotArriving,
     /// Waiting for a key frame of the target.
     AwaitingKeyFrame,
+    /// The subscriber's line does not carry more. Without a target nothing of it fits: the picture is suspended.
+    Bandwidth,
+}
+
+/// What is known of the line to a subscriber, and why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LineState {
+    /// The client gives no feedback: no limit is applied.
+    #[default]
+    Unknown,
+    /// Nothing speaks against sending everything that is asked for.
+    Open,
+    /// A limit is known; what is sent fits.
+    Calm,
+    /// The limit was lowered: packets wait.
+    Queueing,
+    /// The limit was lowered: packets are lost.
+    Lossy,
+    /// The limit was lowered: feedback has stopped.
+    Silent,
+    /// The limit is the client's own (REMB).
+    Told,
 }

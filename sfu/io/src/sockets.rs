@@ -2,6 +2,7 @@
 
 use std::net::UdpSocket;
 use std::os::fd::AsFd;
+use std::time::Instant;
 
 use chevet_sfu_core::engine::{Outbound, Transmit};
 
@@ -58,7 +59,8 @@ pub(crate) struct Sockets {
 }
 
 impl Transmit for Sockets {
-    fn send(&mut self, outbound: &Outbound) {
+    fn send(&mut self, outbound: &Outbound) -> Instant {
+        let began = Instant::now();
         let messages = outbound.runs().iter().filter(|run| run.path.tcp == 0).map(|run| Message {
             remote: run.path.remote,
             bytes: outbound.bytes_of(run),
@@ -67,7 +69,7 @@ impl Transmit for Sockets {
         let mut kernel = Kernel { socket: self.udp.as_fd(), batch: &mut self.batch };
         self.sender.send(&mut kernel, messages, &mut self.counters);
         if self.connections.len() == 0 {
-            return;
+            return began;
         }
         for run in outbound.runs().iter().filter(|run| run.path.tcp != 0) {
             for datagram in outbound.bytes_of(run).chunks(run.segment.max(1)) {
@@ -75,5 +77,6 @@ impl Transmit for Sockets {
             }
         }
         self.connections.flush(&self.poller, connection_token, &mut self.counters);
+        began
     }
 }

@@ -9,6 +9,7 @@ use crate::api::{
 };
 use crate::engine::{Engine, Transmit};
 use crate::room::data::DataRouter;
+use crate::room::downlink::Ceiling;
 use crate::room::relay::Message;
 use crate::room::{Member, Peer, PeerMedia, Room, Subscription, Track};
 use crate::stream::{ArrivalRecorder, Egress, ExtensionIds};
@@ -213,6 +214,7 @@ impl Engine {
             subscriptions: Vec::new(),
             arrivals: ArrivalRecorder::new(now),
             transport_sequence: self.random.draw() as u16,
+            downlink: None,
             queue: Vec::new(),
             scheduled: None,
             ufrags: vec![ufrag.clone()],
@@ -390,11 +392,16 @@ impl Engine {
             settings: SubscriptionSettings::default(),
             target: None,
             reason: LayerReason::AwaitingKeyFrame,
+            ceiling: Ceiling::Free,
+            urgent: false,
+            suspended: false,
+            looked_at: (0, 0),
             judged: (0, 0),
         });
         self.world.subscription_ids.insert(id, index);
         track.subscriptions.push(index);
         peer.subscriptions.push(index);
+        peer.downlink.get_or_insert_default();
         if !track.subscribed {
             track.subscribed = true;
             // A track of another worker has its first subscriber there.
@@ -428,6 +435,7 @@ impl Engine {
         if !self.world.subscriptions.contains(index) {
             return;
         }
+        self.set_suspended(index, false);
         let subscription = self.world.subscriptions.remove(index);
         self.world.subscription_ids.remove(&subscription.id);
         if let Some(track) = self.world.tracks.get_mut(subscription.track) {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::api::{MediaKind, Path};
 use crate::engine::{Engine, Transmit, abs_send_time};
+use crate::room::downlink::Ceiling;
 use crate::room::fanout::hand_over;
 use crate::room::{Peer, World};
 use crate::transport::srtp::SrtpError;
@@ -85,12 +86,9 @@ impl Engine {
                     self.on_key_frame_request(now, index, entry.ssrc);
                 }
             }
-            Rtcp::TransportCc(_) => self.counters.transport_feedback_received += 1,
-            Rtcp::Remb { .. }
-            | Rtcp::Sdes
-            | Rtcp::Bye { .. }
-            | Rtcp::ExtendedReport { .. }
-            | Rtcp::Unknown { .. } => {}
+            Rtcp::TransportCc(view) => self.on_transport_feedback(now, index, &view),
+            Rtcp::Remb { bitrate, .. } => self.on_remb(now, index, bitrate),
+            Rtcp::Sdes | Rtcp::Bye { .. } | Rtcp::ExtendedReport { .. } | Rtcp::Unknown { .. } => {}
         }
     }
 
@@ -106,6 +104,10 @@ impl Engine {
         self.counters.key_frame_requests_received += 1;
         let Some(subscription) = self.world.subscription_by_ssrc(peer, ssrc) else { return };
         let Some(subscription) = self.world.subscriptions.get(subscription) else { return };
+        // It sees nothing because its line carries nothing of it.
+        if subscription.suspended {
+            return;
+        }
         let Some(track) = self.world.tracks.get_mut(subscription.track) else { return };
         let layer = subscription.egress.current().or(subscription.target).unwrap_or(0);
         let Some(layer) = track.layers.get_mut(layer) else { return };
@@ -124,6 +126,10 @@ impl Engine {
         for (ssrc, sequence) in resends.drain(..) {
             let Some(subscription) = self.world.subscription_by_ssrc(index, ssrc) else { continue };
             let Some(entry) = self.world.subscriptions.get_mut(subscription) else { continue };
+            // What was left because the line is full need not be whole: the next picture begins with a key frame.
+            if entry.ceiling != Ceiling::Free && entry.egress.current().is_none() {
+                continue;
+            }
             let Some(resend) = entry.egress.on_nack(now, sequence) else { continue };
             let Some(peer) = self.world.peers.get_mut(index) else { continue };
             let packet = self.world.tracks.get(entry.track).and_then(|track| {
@@ -144,6 +150,9 @@ impl Engine {
             {
                 self.out.direct(path);
                 self.out.commit(sealed);
+                if let Some(line) = &mut peer.downlink {
+                    line.sent.note(number, self.out.handovers.number(), sealed);
+                }
                 peer.transport_sequence = peer.transport_sequence.wrapping_add(1);
                 self.counters.retransmitted += 1;
             }

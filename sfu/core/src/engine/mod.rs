@@ -5,6 +5,7 @@
 
 mod commands;
 mod data;
+mod downlink;
 mod feedback;
 mod media;
 mod relay;
@@ -89,6 +90,7 @@ pub struct Engine {
     heard: Vec<usize>,
     stirred: Vec<usize>,
     scratch: feedback::Scratch,
+    lines: downlink::Lines,
     data_events: Vec<DataEvent>,
 }
 
@@ -152,6 +154,7 @@ impl Engine {
             heard: Vec::new(),
             stirred: Vec::new(),
             scratch: feedback::Scratch::default(),
+            lines: downlink::Lines::default(),
             data_events: Vec::new(),
         }
     }

@@ -7,6 +7,7 @@ use crate::engine::{Engine, Transmit};
 use crate::policy::layers::{self, EncodingState};
 use crate::policy::quality::{Observation, verdict};
 use crate::policy::speakers::INTERVAL_MS;
+use crate::room::downlink::Ceiling;
 
 /// The shortest time between two looks: while a publisher owes us packets, or a sender of data waits.
 const BUSY: Duration = Duration::from_millis(20);
@@ -61,6 +62,7 @@ impl Engine {
         }
         if now >= self.ticks.next {
             self.tick(now);
+            self.send_probes(now, tx);
         }
         self.settle(now, tx);
     }
@@ -76,6 +78,9 @@ impl Engine {
             }
         }
         self.look_after_mirrors(now, step);
+        if !self.lines.probing.is_empty() {
+            next = earlier(next, Some(now + BUSY));
+        }
         if self.look_after_data(now, step) {
             next = earlier(next, Some(now + BUSY));
         }
@@ -107,6 +112,7 @@ impl Engine {
 
     fn step(&mut self, now: Instant) {
         self.company.measure(now, self.counters.media_forwarded);
+        self.look_after_lines(now);
         let tracks: Vec<usize> = self.world.tracks.iter().map(|(index, _)| index).collect();
         for track in tracks {
             self.retarget(now, track);
@@ -158,15 +164,27 @@ impl Engine {
         self.request_key_frames(now, track);
     }
 
-    fn decide(&mut self, now: Instant, subscription: usize, states: &[EncodingState]) {
-        let Some(subscription) = self.world.subscriptions.get_mut(subscription) else { return };
+    fn decide(&mut self, now: Instant, index: usize, states: &[EncodingState]) {
+        let Some(subscription) = self.world.subscriptions.get_mut(index) else { return };
         let Some(track) = self.world.tracks.get_mut(subscription.track) else { return };
         let muted = track.config.muted && track.config.codec.kind() == MediaKind::Video;
         // A key frame that nobody receives would pass the gate for nothing.
         let connected = self.world.peers.get(subscription.peer).is_some_and(|peer| peer.connected);
         let (target, reason) = layers::choose(states, &subscription.settings, muted);
         let (target, reason) = if connected { (target, reason) } else { (None, LayerReason::NotConnected) };
+        let (target, reason) = match (target, subscription.ceiling) {
+            (Some(_), Ceiling::Nothing) => (None, LayerReason::Bandwidth),
+            (Some(asked), Ceiling::Encoding(highest)) if asked > highest => {
+                (Some(layers::at_most(states, highest)), LayerReason::Bandwidth)
+            }
+            (target, _) => (target, reason),
+        };
         subscription.target = target;
+        // A picture that is too much for a full line does not go on until the key frame of the smaller one.
+        let leaves = subscription.urgent && reason == LayerReason::Bandwidth;
+        if leaves && subscription.egress.current() > target {
+            subscription.egress.set_target(None);
+        }
         subscription.egress.set_target(target);
         // Rates are measured on the encoding that is forwarded.
         if subscription.settings.fps > 0
@@ -185,6 +203,24 @@ impl Engine {
         }
         let awaiting = subscription.egress.needs_key_frame().is_some();
         subscription.reason = if awaiting { LayerReason::AwaitingKeyFrame } else { reason };
+        self.set_suspended(index, target.is_none() && reason == LayerReason::Bandwidth);
+    }
+
+    /// Tells of the begin and of the end of it.
+    pub(super) fn set_suspended(&mut self, index: usize, suspended: bool) {
+        let Some(subscription) = self.world.subscriptions.get_mut(index) else { return };
+        if subscription.suspended == suspended {
+            return;
+        }
+        subscription.suspended = suspended;
+        self.counters.suspensions += u64::from(suspended);
+        let (id, track, peer) = (subscription.id, subscription.track, subscription.peer);
+        let track = self.world.tracks.get(track).map(|track| track.id);
+        let member = self.world.peers.get(peer).and_then(|peer| self.world.members.get(peer.member));
+        if let (Some(track), Some(member)) = (track, member) {
+            let member = member.id;
+            self.tell(Event::Suspended { subscription: id, track, member, suspended });
+        }
     }
 
     /// Notes which encodings of a track somebody waits for, and asks the publisher as the throttle allows.

@@ -46,6 +46,11 @@ pub fn choose(
     }
 }
 
+/// The highest encoding that arrives and is not above this one, which it is if none arrives.
+pub fn at_most(encodings: &[EncodingState], highest: usize) -> usize {
+    (0..=highest).rev().find(|&index| encodings.get(index).is_some_and(|e| e.live)).unwrap_or(highest)
+}
+
 /// The encoding asked for, live or not.
 pub fn wanted(encodings: &[EncodingState], settings: &SubscriptionSettings) -> (usize, LayerReason) {
     let top = encodings.len().saturating_sub(1);

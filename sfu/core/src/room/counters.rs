@@ -25,6 +25,12 @@ pub struct Counters {
     pub key_frame_requests_received: u64,
     pub transport_feedback_sent: u64,
     pub transport_feedback_received: u64,
+    /// Times that the estimate of a subscriber's line was lowered.
+    pub estimates_lowered: u64,
+    /// Times that a picture was suspended because the subscriber's line carried nothing of it.
+    pub suspensions: u64,
+    /// Packets of padding that asked a line whether it carries more.
+    pub probe_packets: u64,
     /// Packets copied to another worker, and those that came from one.
     pub relayed_out: u64,
     pub relayed_in: u64,
@@ -38,6 +44,10 @@ pub struct Counters {
     pub transports: u64,
     pub tracks: u64,
     pub subscriptions: u64,
+    /// Pictures that are suspended.
+    pub videos_suspended: u64,
+    /// Lines to subscribers of which a limit is known, by what they carry: up to 100, 250, 500, 1,000, 2,500 kbit/s, more.
+    pub estimates: [u64; 6],
 }
 
 macro_rules! drops {

@@ -131,6 +131,9 @@ fn seal_queue<T: Transmit>(
             continue;
         };
         out.commit(sealed);
+        if let Some(downlink) = &mut peer.downlink {
+            downlink.sent.note(number, out.handovers.number(), sealed);
+        }
         counters.media_forwarded += 1;
         peer.transport_sequence = number.wrapping_add(1);
     }
@@ -155,6 +158,6 @@ pub fn hand_over<T: Transmit>(out: &mut Outbound, counters: &mut Counters, tx: &
         counters.datagrams_sent += run.len.div_ceil(run.segment.max(1)) as u64;
         counters.bytes_sent += run.len as u64;
     }
-    tx.send(out);
-    out.clear();
+    let at = tx.send(out);
+    out.clear(at);
 }

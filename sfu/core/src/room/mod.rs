@@ -21,6 +21,7 @@ use crate::wire::rtp::ExtensionMap;
 
 pub mod counters;
 pub mod data;
+pub mod downlink;
 pub mod envelope;
 
 pub mod fanout;
@@ -29,6 +30,7 @@ pub mod relay;
 pub mod report;
 
 use data::DataRouter;
+use downlink::{Ceiling, Downlink};
 use relay::{Flow, Interest};
 
 /// A peer may send this many RTP streams: 16 tracks of three encodings with their retransmissions would be 96, and
@@ -117,6 +119,8 @@ pub struct Peer {
     pub arrivals: ArrivalRecorder,
     /// Next transport-wide sequence number of what we send.
     pub transport_sequence: u16,
+    /// From the first subscription on.
+    pub downlink: Option<Downlink>,
     /// Packets of the present batch on their way to this peer.
     pub queue: Vec<Queued>,
     /// The deadline that the engine's heap knows of.
@@ -231,6 +235,8 @@ pub struct Layer {
     pub ingress: Option<Ingress>,
     pub key_frames: Throttle,
     pub key_frame_requests: u64,
+    /// What it takes on the line, in bits per second, smoothed; rises are followed faster than falls.
+    pub demand: u64,
     /// Packets received and lost for good, as of the last verdict on the connection.
     pub judged: (u64, u64),
 }
@@ -244,8 +250,43 @@ pub struct Subscription {
     pub settings: SubscriptionSettings,
     pub target: Option<usize>,
     pub reason: LayerReason,
+    /// What the subscriber's line allows.
+    pub ceiling: Ceiling,
+    /// The line is congested: an encoding that is too much leaves at once.
+    pub urgent: bool,
+    /// The line allows nothing, and that was told.
+    pub suspended: bool,
+    /// Packets and payload bytes sent, as of the last look at what sound takes.
+    pub looked_at: (u64, u64),
     /// Packets sent and lost, as of the last verdict on the connection.
     pub judged: (u64, u64),
+}
+
+/// On the line, a packet has 28 bytes of IPv4 and UDP and 16 of its tag more than is measured, and few are full.
+const DEMAND_PERCENT: u64 = 108;
+/// Beside the payload, what a packet of sound takes: IPv4 and UDP 28, RTP 12, extensions 12, tag 16.
+const SOUND_OVERHEAD: u64 = 68;
+
+impl Layer {
+    /// Every 100 ms.
+    pub fn note_demand(&mut self, now: Instant) {
+        let measured = self.ingress.as_mut().map_or(0, |ingress| ingress.bitrate(now));
+        let measured = measured.saturating_mul(DEMAND_PERCENT) / 100;
+        if measured > self.demand {
+            self.demand += (measured - self.demand).div_ceil(2);
+        } else {
+            self.demand -= (self.demand - measured).div_ceil(16);
+        }
+    }
+}
+
+impl Subscription {
+    /// Bytes on the line since the last call, of sound.
+    pub fn take_sound(&mut self) -> u64 {
+        let totals = (self.egress.packets(), self.egress.octets());
+        let (packets, octets) = std::mem::replace(&mut self.looked_at, totals);
+        totals.0.saturating_sub(packets) * SOUND_OVERHEAD + totals.1.saturating_sub(octets)
+    }
 }
 
 impl Member {
@@ -275,6 +316,7 @@ impl Track {
                 ingress: None,
                 key_frames: Throttle::new(encoding.quality),
                 key_frame_requests: 0,
+                demand: 0,
                 judged: (0, 0),
             })
             .collect();

@@ -1,6 +1,9 @@
 //! What leaves the engine: datagrams packed one behind the other, in runs that one GSO message can carry.
 
+use std::time::Instant;
+
 use crate::api::Path;
+use crate::stream::sent::HANDOVER_BITS;
 
 /// No datagram is longer: an Ethernet frame's worth.
 pub const MAX_DATAGRAM: usize = 1500;
@@ -11,6 +14,65 @@ const MAX_RUNS: usize = 64;
 /// The kernel takes at most 64 segments and 64 KiB in one GSO message.
 const MAX_SEGMENTS: usize = 60;
 const MAX_RUN_BYTES: usize = 60_000;
+
+/// Hand-overs whose time is remembered; a power of two. A worker makes a few thousand a second, and feedback is some
+/// hundreds of milliseconds late.
+const HANDOVERS: usize = 16_384;
+
+/// When what was packed together was given to the sockets. The engine reads the time once for a batch; until the batch
+/// has been decrypted, rewritten and sealed, or the thread has its processor again, milliseconds may pass that are not
+/// the network's. So each packet remembers the number of its hand-over, and that its true time.
+#[derive(Debug)]
+pub struct Handovers {
+    /// The first one: times count from here.
+    base: Option<Instant>,
+    /// Of the next one.
+    number: u32,
+    /// Microseconds, lowest 32 bits.
+    times: Box<[u32]>,
+}
+
+impl Default for Handovers {
+    fn default() -> Self {
+        Handovers { base: None, number: 1, times: vec![0; HANDOVERS].into() }
+    }
+}
+
+impl Handovers {
+    /// The number of the hand-over to come.
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    fn done(&mut self, at: Instant) {
+        let micros = self.micros(at) as u32;
+        if let Some(time) = self.times.get_mut(self.number as usize % HANDOVERS) {
+            *time = micros;
+        }
+        self.number = self.number.wrapping_add(1);
+    }
+
+    /// Microseconds since the first hand-over.
+    pub fn micros(&mut self, at: Instant) -> u64 {
+        let base = *self.base.get_or_insert(at);
+        at.saturating_duration_since(base).as_micros() as u64
+    }
+
+    /// When this one was, in microseconds since the first. `number`: its lowest [`HANDOVER_BITS`] bits. `None` when it
+    /// is too long ago, or still to come.
+    pub fn time(&mut self, number: u32, now: Instant) -> Option<u64> {
+        const MASK: u32 = (1 << HANDOVER_BITS) - 1;
+        let age = self.number.wrapping_sub(number) & MASK;
+        if age == 0 || age as usize > HANDOVERS {
+            return None;
+        }
+        let now = self.micros(now);
+        let low = *self.times.get(number as usize % HANDOVERS)?;
+        // It may be a little after the engine's `now`.
+        let behind = (now as u32).wrapping_sub(low) as i32;
+        Some(now.saturating_add_signed(-i64::from(behind)))
+    }
+}
 
 /// Datagrams to send. A run goes to one address; a run longer than its segment is sent as several datagrams of
 /// `segment` bytes, the last one possibly shorter (UDP GSO).
@@ -24,6 +86,7 @@ pub struct Outbound {
     /// The length that it must have to join the last run, and how many may still do so; 0 when that is complete.
     segment: usize,
     room: usize,
+    pub handovers: Handovers,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +100,9 @@ pub struct Run {
 /// Where the engine's datagrams go: the sockets, or the simulated network of the tests. Sending never fails as far as
 /// the engine can tell; losses are the sender's to count.
 pub trait Transmit {
-    fn send(&mut self, outbound: &Outbound);
+    ///
+    /// Gives the time at which it began, by the clock whose time the engine is given.
+    fn send(&mut self, outbound: &Outbound) -> Instant;
 }
 
 impl Default for Outbound {
@@ -49,6 +114,7 @@ impl Default for Outbound {
             path: None,
             segment: 0,
             room: 0,
+            handovers: Handovers::default(),
         }
     }
 }
@@ -71,7 +137,9 @@ impl Outbound {
         self.bytes.len() - self.used < MAX_DATAGRAM || self.runs.len() >= MAX_RUNS
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Everything was given to the sockets at this time.
+    pub(crate) fn clear(&mut self, at: Instant) {
+        self.handovers.done(at);
         self.used = 0;
         self.runs.clear();
         self.segment = 0;
@@ -170,6 +238,25 @@ mod tests {
         }
         assert!(out.runs().iter().all(|run| run.len <= 64_000 && run.len / run.segment <= 64));
         assert_eq!(out.runs().iter().map(|run| run.len).sum::<usize>(), 150 * 1200);
+    }
+
+    #[test]
+    fn a_hand_over_is_remembered_by_its_own_time_and_not_for_ever() {
+        use std::time::Duration;
+        let start = Instant::now();
+        let mut out = Outbound::default();
+        let first = out.handovers.number();
+        assert_eq!(out.handovers.time(first, start), None);
+        out.clear(start);
+        let second = out.handovers.number();
+        // Later than the time that the engine was given.
+        out.clear(start + Duration::from_micros(700));
+        assert_eq!(out.handovers.time(second, start + Duration::from_micros(100)), Some(700));
+        assert_eq!(out.handovers.time(first, start + Duration::from_secs(2)), Some(0));
+        for _ in 0..HANDOVERS {
+            out.clear(start);
+        }
+        assert_eq!(out.handovers.time(first, start), None);
     }
 
     #[test]

@@ -59,6 +59,8 @@ fn transport(peer: &Peer, subscriptions: &slab::Slab<Subscription>) -> Transport
         protocol: peer.transport.path().map(|path| if path.tcp == 0 { "udp" } else { "tcp" }),
         srtp_profile: peer.transport.srtp_profile(),
         round_trip_ms: round_trip.map(|round_trip| round_trip.as_secs_f32() * 1000.0),
+        estimate_bits_per_second: peer.downlink.as_ref().and_then(|line| line.estimator.estimate()),
+        line: peer.downlink.as_ref().map(|line| line.estimator.state()).unwrap_or_default(),
     }
 }
 

@@ -185,12 +185,13 @@ impl Port<'_> {
 }
 
 impl Transmit for Port<'_> {
-    fn send(&mut self, outbound: &Outbound) {
+    fn send(&mut self, outbound: &Outbound) -> Instant {
         for run in outbound.runs() {
             for datagram in outbound.bytes_of(run).chunks(run.segment.max(1)) {
                 self.network.send(self.local, run.path.remote, datagram);
             }
         }
+        self.network.now
     }
 }
 

@@ -169,6 +169,9 @@ impl Template {
 /// The longest dependency descriptor that is rewritten; longer ones are none.
 const MAX_DESCRIPTOR: usize = 255;
 
+/// The most that a packet can be padded.
+const PROBE_PADDING: u8 = 255;
+
 impl Egress {
     /// Writes the packet without SRTP. `transport_cc`: the next transport-wide number, which goes in if that was agreed;
     /// `abs_send_time`: 24 bits, 6.18 fixed point seconds. `None` when `out` is too small.
@@ -245,6 +248,42 @@ impl Egress {
         self.reports.rtx_packets += 1;
         self.reports.rtx_octets += (len - header_len) as u64;
         self.reports.rtx_budget = self.reports.rtx_budget.saturating_sub(len as u32);
+        Some(Written { header_len, len, ssrc: self.rtx_ssrc, sequence })
+    }
+
+    /// Whether [`Egress::write_probe`] has something to write.
+    pub fn can_probe(&self) -> bool {
+        self.video && self.rtx_payload_type != NO_PAYLOAD_TYPE
+    }
+
+    /// Writes a packet of nothing but padding, on the retransmission stream: receivers count it and throw it away
+    /// (RFC 3550 5.1; libwebrtc probes in this way too).
+    pub fn write_probe(&mut self, transport_cc: u16, abs_send_time: u32, out: &mut [u8]) -> Option<Written> {
+        if !self.can_probe() {
+            return None;
+        }
+        let sequence = self.reports.rtx_next;
+        let fields = OutHeader {
+            marker: false,
+            payload_type: self.rtx_payload_type,
+            sequence_number: sequence as u16,
+            timestamp: self.last_timestamp,
+            ssrc: self.rtx_ssrc,
+            has_padding: true,
+        };
+        let ids = &self.extensions;
+        let number = transport_cc.to_be_bytes();
+        let [_, send_time @ ..] = abs_send_time.to_be_bytes();
+        let mut elements = Elements::new(ids.mixed);
+        elements.push(ids.mid, self.mid.as_bytes());
+        elements.push(ids.transport_cc, &number);
+        elements.push(ids.abs_send_time, &send_time);
+        let header_len = write_header(out, &fields, elements.as_slice())?;
+        let len = header_len + usize::from(PROBE_PADDING);
+        let padding = out.get_mut(header_len..len)?;
+        padding.fill(0);
+        *padding.last_mut()? = PROBE_PADDING;
+        self.reports.rtx_next += 1;
         Some(Written { header_len, len, ssrc: self.rtx_ssrc, sequence })
     }
 
