@@ -484,6 +484,7 @@ fn seat(now: Timestamp, consultation: &Consultation, role: ParticipantRole, name
         callback: None,
         connection: None,
         cameras: Vec::new(),
+        suspended: Vec::new(),
     }
 }
 

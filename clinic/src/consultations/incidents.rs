@@ -50,8 +50,30 @@ pub fn end(
     consultation: &Consultation,
     kinds: &[IncidentKind],
 ) -> Result<(), StoreError> {
+    end_those(tx, now, consultation, |incident| kinds.contains(&incident.kind))
+}
+
+/// The same for one kind of one participant.
+pub fn end_of(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    consultation: &Consultation,
+    kind: IncidentKind,
+    participant: &ParticipantId,
+) -> Result<(), StoreError> {
+    end_those(tx, now, consultation, |incident| {
+        incident.kind == kind && incident.participant.as_ref() == Some(participant)
+    })
+}
+
+fn end_those(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    consultation: &Consultation,
+    which: impl Fn(&Incident) -> bool,
+) -> Result<(), StoreError> {
     for mut incident in tx.all::<Incident>("consultation", consultation.id.as_str())? {
-        if incident.duration_s.is_none() && kinds.contains(&incident.kind) {
+        if incident.duration_s.is_none() && which(&incident) {
             let seconds = now.duration_since(incident.at).as_secs();
             incident.duration_s = Some(u32::try_from(seconds).unwrap_or(0));
             tx.update(&mut incident)?;

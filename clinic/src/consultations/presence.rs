@@ -98,6 +98,17 @@ pub async fn reconcile(
     Ok(())
 }
 
+/// Nothing is suspended for want of bandwidth any more: it came back, or whoever received it is gone.
+pub fn sees_again(
+    tx: &mut Tx<'_>,
+    now: Timestamp,
+    consultation: &Consultation,
+    participant: &mut Participant,
+) -> Result<(), StoreError> {
+    participant.suspended.clear();
+    incidents::end_of(tx, now, consultation, IncidentKind::VideoSuspendedBandwidth, &participant.id)
+}
+
 fn cameras(tx: &mut Tx<'_>, here: &Here) -> Result<(), StoreError> {
     let Some(mut participant) = tx.unpurged::<Participant>(&here.identity)? else { return Ok(()) };
     participant.cameras.clone_from(&here.cameras);
@@ -131,6 +142,7 @@ fn apply(
             }
             participant.connection = Some(connection.clone());
             participant.cameras.clear();
+            sees_again(tx, now, consultation, &mut participant)?;
             participant.state = ParticipantState::Connected;
             participant.joined_at.push(now);
             if participant.role == ParticipantRole::Owner {
@@ -145,6 +157,7 @@ fn apply(
             }
             participant.connection = None;
             participant.cameras.clear();
+            sees_again(tx, now, consultation, &mut participant)?;
             if participant.state == ParticipantState::Connected {
                 participant.state = ParticipantState::Reconnecting;
             }
@@ -163,6 +176,26 @@ fn apply(
             participant.cameras.retain(|camera| camera != track);
             if participant.cameras.len() == before {
                 return Ok(false);
+            }
+        }
+        RoomEvent::Suspended { connection, track, .. } => {
+            let running = matches!(consultation.status, Status::InProgress | Status::Interrupted);
+            let known = participant.suspended.contains(track);
+            if !running || known || participant.connection.as_ref() != Some(connection) {
+                return Ok(false);
+            }
+            if participant.suspended.is_empty() {
+                incidents::begin(tx, now, consultation, IncidentKind::VideoSuspendedBandwidth, Some(id))?;
+            }
+            participant.suspended.push(track.clone());
+        }
+        RoomEvent::Resumed { connection, track, .. } => {
+            if !participant.suspended.contains(track) || participant.connection.as_ref() != Some(connection) {
+                return Ok(false);
+            }
+            participant.suspended.retain(|known| known != track);
+            if participant.suspended.is_empty() {
+                sees_again(tx, now, consultation, &mut participant)?;
             }
         }
         RoomEvent::Finished | RoomEvent::Other => return Ok(false),

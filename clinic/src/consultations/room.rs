@@ -299,6 +299,7 @@ pub fn leave(
         portals::tell_of_participant(tx, now, consultation, &seat, "participant.left")?;
     }
     seat.cameras.clear();
+    presence::sees_again(tx, now, consultation, &mut seat)?;
     seat.state = state;
     if state == ParticipantState::Waiting {
         seat.waiting_since = Some(now);

@@ -181,6 +181,7 @@ fn apply(
         Effect::SetEnded => {
             consultation.ended_at = Some(now);
             consultation.end_reason = Some(given.end_reason.unwrap_or(EndReason::Professional));
+            incidents::end(tx, now, consultation, &[IncidentKind::VideoSuspendedBandwidth])?;
         }
         Effect::BeginIncident => incidents::begin_absence(tx, consultation, moment)?,
         Effect::EndIncident => incidents::end_absence(tx, now, consultation)?,

@@ -36,6 +36,18 @@ pub enum RoomEvent {
         identity: String,
         track: String,
     },
+    /// The participant's line carries nothing of this picture.
+    Suspended {
+        identity: String,
+        connection: String,
+        track: String,
+    },
+    /// It does again, or the picture is not wanted any more.
+    Resumed {
+        identity: String,
+        connection: String,
+        track: String,
+    },
     Finished,
     /// Something that changes nothing here.
     Other,
@@ -47,7 +59,9 @@ impl RoomEvent {
             RoomEvent::Joined { identity, .. }
             | RoomEvent::Left { identity, .. }
             | RoomEvent::Published { identity, .. }
-            | RoomEvent::Unpublished { identity, .. } => Some(identity),
+            | RoomEvent::Unpublished { identity, .. }
+            | RoomEvent::Suspended { identity, .. }
+            | RoomEvent::Resumed { identity, .. } => Some(identity),
             RoomEvent::Finished | RoomEvent::Other => None,
         }
     }
@@ -105,6 +119,9 @@ pub fn read(access: &ControlAccess, authorization: &str, body: &[u8]) -> Option<
         }
         "track_published" if camera => RoomEvent::Published { identity, track: track.sid },
         "track_unpublished" if camera => RoomEvent::Unpublished { identity, track: track.sid },
+        // Chevet's own; the participant is the one who receives.
+        "track_suspended" => RoomEvent::Suspended { identity, connection: participant.sid, track: track.sid },
+        "track_resumed" => RoomEvent::Resumed { identity, connection: participant.sid, track: track.sid },
         "room_finished" => RoomEvent::Finished,
         _ => RoomEvent::Other,
     };

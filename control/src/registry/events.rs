@@ -1,13 +1,16 @@
 //! Events of the media server, brought to the sessions they concern.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use livekit_protocol as proto;
 
 use super::hub::Hub;
-use super::notice::Notice;
-use crate::media::api::{Event, Grade, MemberId, QualityVerdict, RoomId, RoomReport, Speaker};
+use super::notice::{Notice, Publication};
+use crate::media::api::{
+    Event, Grade, MemberId, QualityVerdict, RoomId, RoomReport, Speaker, SubscriptionId, TrackId,
+};
 
 impl Hub {
     pub fn on_event(&mut self, now: Instant, event: Event) {
@@ -27,6 +30,10 @@ impl Hub {
                 }
                 *member
             }
+            Event::Suspended { subscription, track, member, suspended } => {
+                self.on_suspended(*subscription, *track, *member, *suspended);
+                *member
+            }
             Event::TransportLost { member, .. }
             | Event::TrackLive { member, .. }
             | Event::Wanted { member, .. }
@@ -35,6 +42,56 @@ impl Hub {
             | Event::SlowReceiver { member, .. } => *member,
         };
         self.notify(member, Notice::Media(event));
+    }
+
+    /// Tells other servers that a participant's line carries nothing of a picture, or something again.
+    fn on_suspended(
+        &mut self,
+        subscription: SubscriptionId,
+        track: TrackId,
+        member: MemberId,
+        suspended: bool,
+    ) {
+        if !suspended {
+            if let Some((member, info)) = self.suspended.remove(&subscription) {
+                self.tell_suspended("track_resumed", member, &info);
+            }
+            return;
+        }
+        let publisher = self.tracks.get(&track).and_then(|publisher| self.members.get(publisher));
+        let info = publisher.and_then(|publisher| {
+            let mut publications = publisher.publications.iter();
+            let has =
+                |publication: &&Arc<Publication>| publication.media.iter().any(|media| media.track == track);
+            publications.find(has).map(|publication| publication.info.clone())
+        });
+        if let Some(info) = info
+            && self.members.contains_key(&member)
+        {
+            self.tell_suspended("track_suspended", member, &info);
+            self.suspended.insert(subscription, (member, info));
+        }
+    }
+
+    fn tell_suspended(&self, name: &str, member: MemberId, track: &proto::TrackInfo) {
+        let Some(state) = self.members.get(&member) else { return };
+        let room = self.room_info_of(&state.room);
+        self.webhooks.track(name, room.as_ref(), &state.info, track);
+    }
+
+    /// Who leaves receives nothing any more, so nothing is suspended.
+    pub(super) fn end_suspensions(&mut self, member: MemberId) {
+        let theirs: Vec<SubscriptionId> = self
+            .suspended
+            .iter()
+            .filter(|(_, (of, _))| *of == member)
+            .map(|(subscription, _)| *subscription)
+            .collect();
+        for subscription in theirs {
+            if let Some((_, info)) = self.suspended.remove(&subscription) {
+                self.tell_suspended("track_resumed", member, &info);
+            }
+        }
     }
 
     /// Answers the asker once every worker has answered.

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::notice::{DataPublication, Notice, Offered, Publication};
 use super::rules::Rules;
-use crate::media::api::{Command, MemberId, RoomId, RoomReport, TrackId};
+use crate::media::api::{Command, MemberId, RoomId, RoomReport, SubscriptionId, TrackId};
 use crate::media::{Ids, Media, WorkerId};
 use crate::settings::ControlConfig;
 use crate::tokens::Claims;
@@ -116,6 +116,8 @@ pub(crate) struct Hub {
     pub members: HashMap<MemberId, MemberState>,
     /// Whose track it is.
     pub tracks: HashMap<TrackId, MemberId>,
+    /// Pictures that the lines of their subscribers do not carry: the subscriber, and the track as it was told.
+    pub suspended: HashMap<SubscriptionId, (MemberId, proto::TrackInfo)>,
     /// (room, identity): tokens issued before this time (Unix seconds) are refused; and when to forget it.
     pub revoked: HashMap<(String, String), (u64, Instant)>,
     /// Commands that found a full queue; sent again in order on the next tick.
@@ -144,6 +146,7 @@ impl Hub {
             room_names: HashMap::new(),
             members: HashMap::new(),
             tracks: HashMap::new(),
+            suspended: HashMap::new(),
             revoked: HashMap::new(),
             deferred: VecDeque::new(),
             reports: HashMap::new(),
@@ -309,6 +312,7 @@ impl Hub {
         if let Some(action) = leave {
             self.notify(member, Notice::Leave { reason, action });
         }
+        self.end_suspensions(member);
         let Some(mut state) = self.members.remove(&member) else { return };
         for track in state.publications.iter().flat_map(|publication| &publication.media) {
             self.tracks.remove(&track.track);

@@ -84,7 +84,9 @@ impl Webhooks {
         self.send(event);
     }
 
-    /// track_published, track_unpublished: with no more of room and participant than what names them.
+    /// track_published, track_unpublished: with no more of room and participant than what names them. And two events of
+    /// our own, which LiveKit does not have: track_suspended and track_resumed, where the participant is the one who
+    /// receives (or does not receive) the track.
     pub fn track(
         &self,
         name: &str,

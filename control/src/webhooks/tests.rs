@@ -103,6 +103,43 @@ async fn events_arrive_signed_and_in_order_through_refusals() {
 }
 
 #[tokio::test]
+async fn a_picture_that_a_line_does_not_carry_is_told_of_with_its_receiver_and_its_end_in_any_case() {
+    use crate::media::api::{Event, SubscriptionId, TrackId};
+    let (receiver, url) = receiver().await;
+    let (control, _) = control_with(with_webhooks(vec![url]));
+    let alice = control.join(&claims("r", "alice"), JoinOptions::default()).expect("may join").seat;
+    alice.publish(camera("TR_1"), vp8(TrackId(5))).expect("may publish");
+    let bob = join(&control, "r", "bob").seat;
+    let event = |number, suspended| Event::Suspended {
+        subscription: SubscriptionId(number),
+        track: TrackId(5),
+        member: bob.member,
+        suspended,
+    };
+    let now = std::time::Instant::now();
+    // A resumption that nobody has heard the begin of is none.
+    for event in [event(7, false), event(7, true), event(7, false), event(8, true)] {
+        control.hub().on_event(now, event);
+    }
+    drop(bob);
+    until(|| receiver.taken.lock().expect("no panic").len() >= 9).await;
+    let taken = receiver.taken.lock().expect("no panic");
+    let told: Vec<(String, String)> = taken
+        .iter()
+        .filter_map(|(_, body)| serde_json::from_slice::<serde_json::Value>(body).ok())
+        .filter(|event| event["event"] == "track_suspended" || event["event"] == "track_resumed")
+        .map(|event| {
+            assert_eq!(event["track"]["sid"], "TR_1");
+            (event["event"].to_string(), event["participant"]["identity"].to_string())
+        })
+        .collect();
+    let (suspended, resumed) = ("\"track_suspended\"", "\"track_resumed\"");
+    let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, [suspended, resumed, suspended, resumed]);
+    assert!(told.iter().all(|(_, who)| who == "\"bob\""));
+}
+
+#[tokio::test]
 async fn a_dead_receiver_delays_no_other_and_the_queue_is_bounded() {
     let (receiver, url) = receiver().await;
     // Nobody listens on the discard port of loopback.

@@ -101,6 +101,9 @@ impl WorkerLoad {
             ("key_frame_requests_received", engine.key_frame_requests_received),
             ("transport_feedback_sent", engine.transport_feedback_sent),
             ("transport_feedback_received", engine.transport_feedback_received),
+            ("estimates_lowered", engine.estimates_lowered),
+            ("suspensions", engine.suspensions),
+            ("probe_packets", engine.probe_packets),
             ("relayed_out", engine.relayed_out),
             ("relayed_in", engine.relayed_in),
             ("data_messages_received", engine.data_messages_received),
@@ -117,12 +120,20 @@ impl WorkerLoad {
     /// What there is now, by name.
     pub fn gauges(&self) -> impl Iterator<Item = (&'static str, u64)> {
         let engine = &self.engine;
+        let [up_to_100k, up_to_250k, up_to_500k, up_to_1000k, up_to_2500k, above_2500k] = engine.estimates;
         [
             ("rooms", engine.rooms),
             ("members", engine.members),
             ("transports", engine.transports),
             ("tracks", engine.tracks),
             ("subscriptions", engine.subscriptions),
+            ("videos_suspended", engine.videos_suspended),
+            ("lines_up_to_100k", up_to_100k),
+            ("lines_up_to_250k", up_to_250k),
+            ("lines_up_to_500k", up_to_500k),
+            ("lines_up_to_1000k", up_to_1000k),
+            ("lines_up_to_2500k", up_to_2500k),
+            ("lines_above_2500k", above_2500k),
         ]
         .into_iter()
     }

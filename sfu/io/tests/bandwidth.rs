@@ -85,8 +85,7 @@ impl Call {
 
     fn join(&mut self, number: u64, transport_cc: bool) {
         let now = self.world.now();
-        let (client, commands) =
-            join(now, ROOM, number, &self.identity, server(), WorkerId(0), transport_cc);
+        let (client, commands) = join(now, ROOM, number, &self.identity, server(), WorkerId(0), transport_cc);
         self.world.add_peer(address(number), client);
         for command in commands {
             self.world.command(0, command);

@@ -298,6 +298,7 @@ impl<H: House> Session<H> {
             Event::Wanted { track, quality, .. } => self.quality_wanted(track, quality),
             Event::FirstSubscriber { track, .. } => self.first_subscriber(track),
             Event::Resumed { last_sequence, .. } => self.resumed(now, last_sequence),
+            Event::Suspended { subscription, suspended, .. } => self.stream_state(subscription, suspended),
             Event::SlowReceiver { streams, .. } => {
                 tracing::info!(sid = %self.sid, streams, "streams to a slow receiver were ended");
             }

@@ -109,6 +109,7 @@ impl<H: House> Session<H> {
         for publication in snapshot.data_publications {
             self.data_appeared(publication);
         }
+        self.repeat_stream_states();
         if self.has_data_handles() {
             self.tell_handles();
         }

@@ -46,6 +46,8 @@ pub(super) struct Down {
     rtx_ssrc: Option<u32>,
     /// The media server forwards it.
     active: bool,
+    /// The client's line carries nothing of it.
+    suspended: bool,
 }
 
 impl Subscribing {
@@ -77,6 +79,7 @@ impl Subscribing {
             commands.push(Command::Unsubscribe { subscription: down.subscription });
             house.set_subscribed(down.track, false);
             down.active = false;
+            down.suspended = false;
             down.subscription = house.new_subscription();
         }
     }
@@ -214,6 +217,47 @@ impl<H: House> Session<H> {
         self.set_settings(sid, SubscriptionSettings { enabled: false, ..settings });
     }
 
+    /// Congestion, not the client, has paused a track, or not any more.
+    pub(super) fn stream_state(&mut self, subscription: SubscriptionId, suspended: bool) {
+        let mut downs = self.subscribe.downs.iter_mut();
+        let Some(down) = downs.find(|down| down.subscription == subscription) else { return };
+        down.suspended = suspended;
+        let sid = down.sid.clone();
+        let state = if suspended { proto::StreamState::Paused } else { proto::StreamState::Active };
+        self.tell_stream_states(&[sid], state);
+    }
+
+    /// After a resume: what was told meanwhile was told to nobody.
+    pub(super) fn repeat_stream_states(&mut self) {
+        let sids = |suspended: bool| -> Vec<String> {
+            let downs = self.subscribe.downs.iter();
+            downs
+                .filter(|down| down.suspended == suspended && down.kind == MediaKind::Video)
+                .map(|down| down.sid.clone())
+                .collect()
+        };
+        let (paused, active) = (sids(true), sids(false));
+        self.tell_stream_states(&paused, proto::StreamState::Paused);
+        self.tell_stream_states(&active, proto::StreamState::Active);
+    }
+
+    fn tell_stream_states(&mut self, sids: &[String], state: proto::StreamState) {
+        let stream_states: Vec<proto::StreamStateInfo> = sids
+            .iter()
+            .filter_map(|sid| {
+                let publisher = &self.subscribe.tracks.get(sid)?.publication.publisher_sid;
+                Some(proto::StreamStateInfo {
+                    participant_sid: publisher.to_string(),
+                    track_sid: sid.clone(),
+                    state: state as i32,
+                })
+            })
+            .collect();
+        if !stream_states.is_empty() {
+            self.send(Message::StreamStateUpdate(proto::StreamStateUpdate { stream_states }));
+        }
+    }
+
     fn wishes(&self, sid: &str) -> bool {
         self.subscribe.wishes.get(sid).copied().unwrap_or(self.hello.auto_subscribe)
     }
@@ -255,6 +299,7 @@ impl<H: House> Session<H> {
             ssrc,
             rtx_ssrc: None,
             active: false,
+            suspended: false,
         };
         if kind == MediaKind::Video {
             // Two of 32 random bits may be alike, and RTP could not tell them apart.

@@ -74,6 +74,39 @@ async fn seconds_are_counted_as_video_only_while_both_sides_show_themselves() {
 }
 
 #[tokio::test]
+async fn a_picture_that_a_line_does_not_carry_is_an_incident_until_it_is_back_or_whoever_missed_it_is_gone() {
+    let world = World::new().await;
+    let (doctor, _) = world.professional("jeanne@cabinet.example").await;
+    let (id, _, _, patient) = world.in_call(&doctor).await;
+    let kind = IncidentKind::VideoSuspendedBandwidth;
+    // Of another connection: it means nothing.
+    world.told(&id, "track_suspended", &patient, "PA_old").await;
+    assert_eq!(incidents(&world, &id), []);
+    for _ in 0..2 {
+        world.told(&id, "track_suspended", &patient, "PA_p1").await;
+    }
+    assert_eq!(incidents(&world, &id), [(kind, None)]);
+    world.seconds_later(12);
+    for _ in 0..2 {
+        world.told(&id, "track_resumed", &patient, "PA_p1").await;
+        world.seconds_later(3);
+    }
+    assert_eq!(incidents(&world, &id), [(kind, Some(12))]);
+    world.told(&id, "track_suspended", &patient, "PA_p1").await;
+    world.seconds_later(5);
+    world.told(&id, "participant_left", &patient, "PA_p1").await;
+    world.told(&id, "participant_joined", &patient, "PA_p2").await;
+    assert_eq!(incidents(&world, &id), [(kind, Some(12)), (kind, Some(5))]);
+    world.told(&id, "track_suspended", &patient, "PA_p2").await;
+    world.seconds_later(7);
+    world.did(&doctor, &format!("/api/v1/consultations/{id}/end"), json!({})).await;
+    assert_eq!(incidents(&world, &id)[2], (kind, Some(7)));
+    // The call is over.
+    world.told(&id, "track_suspended", &patient, "PA_p2").await;
+    assert_eq!(incidents(&world, &id).len(), 3);
+}
+
+#[tokio::test]
 async fn who_is_lost_for_half_a_minute_interrupts_the_call_and_it_goes_on_when_both_are_back() {
     let world = World::new().await;
     let (doctor, _) = world.professional("jeanne@cabinet.example").await;

@@ -264,6 +264,9 @@ pub struct Participant {
     /// Cameras that are published.
     #[serde(default)]
     pub cameras: Vec<String>,
+    /// Pictures of others that the line of the connection does not carry.
+    #[serde(default)]
+    pub suspended: Vec<String>,
 }
 
 impl Participant {

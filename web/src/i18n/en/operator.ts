@@ -77,6 +77,7 @@ export const en: Catalogue = {
     fits_size: 'the smallest one that fills the place where it is shown',
     not_arriving: 'the wanted quality does not arrive from the sender',
     awaiting_key_frame: 'waiting for a whole picture of the wanted quality',
+    bandwidth: 'the receiver’s line carries no more',
   },
   sound: 'sound',
   goingTo: (layer) => `changing to: ${layer}`,

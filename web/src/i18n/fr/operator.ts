@@ -15,6 +15,7 @@ const layerReasons: Record<string, string> = {
   fits_size: 'la plus petite qui remplit la place où elle s’affiche',
   not_arriving: 'la qualité voulue n’arrive pas de l’émetteur',
   awaiting_key_frame: 'on attend une image complète de la qualité voulue',
+  bandwidth: 'la ligne du destinataire ne porte pas plus',
 }
 const holds: Record<string, string> = {
   light: 'trop peu d’envois pour que l’attente serve',
