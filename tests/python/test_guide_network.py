@@ -74,13 +74,31 @@ class Far:
         return [float(number) for number in await self.does("heard", "heard")]
 
     async def leave(self) -> None:
+        """Once; again is nothing."""
         self.process.stdin.close()
         await asyncio.wait_for(self.process.wait(), 20)
         await self._reader
 
 
-# Without a bandwidth estimation towards subscribers the picture that comes down the wire leaves no room for anything else.
-@pytest.mark.xfail(reason="pictures towards a subscriber do not give way yet")
+DIAGNOSIS = {
+    "page": "call", "browser": {"family": "chrome", "major": 140}, "os": {"family": "linux", "major": 6},
+    "device": "desktop", "permissions": {"camera": "granted", "microphone": "granted", "notifications": "unknown"},
+    "devices": {"cameras": 1, "microphones": 1, "speakers": 1}, "errors": [], "timeline": [],
+}  # fmt: skip
+
+
+async def support(clinic: Clinic, guest):
+    """Whoever helps by telephone, and the address by which they see the call: its incidents, and no health data."""
+    email = "support@cabinet.example"
+    await clinic.confirmed(email)
+    await clinic.approve(email)
+    admin = await clinic.administrator()
+    (user,) = (await admin.did("/api/v1/admin/users/search", {"email": email}))["items"]
+    await admin.did(f"/api/v1/admin/users/{user['id']}/roles", {"roles": ["support"], "works_for": []}, "PUT")
+    code = (await guest.did("/p/v1/support/bundles", DIAGNOSIS))["code"]
+    return await clinic.log_in(email), f"/api/v1/support/bundles/{code}"
+
+
 async def test_guide_row_26_at_150_kbits_the_sound_goes_on_the_picture_gives_way_and_the_record_says_so(
     clinic, wire, people, stopped_at_the_end
 ):
@@ -91,11 +109,17 @@ async def test_guide_row_26_at_150_kbits_the_sound_goes_on_the_picture_gives_way
     near = await clinic.doctor_joins(people, doctor, one["id"])
     guest = await clinic.waits(await clinic.secret(number))
     await clinic.admit(doctor, one["id"], guest)
+    helper, seen = await support(clinic, guest)
+
+    async def suspensions():
+        incidents = (await helper.get(seen))["consultation"]["incidents"]
+        return [one for one in incidents if one["kind"] == "video_suspended_bandwidth"]
+
     token = await guest.did("/p/v1/media-token")
     far = await Far().join(wire, clinic.server.ws, token["token"])
     try:
         stopped_at_the_end.append(await Tone(880).publish(near))
-        stopped_at_the_end.append(await Picture(*SIZE).publish(near, simulcast=True))
+        stopped_at_the_end.append(await Picture(*SIZE, noisy=True).publish(near, simulcast=True))
         await far.does("publish", "published")
         await far.does(f"film {SIZE[0]} {SIZE[1]}", "filmed")
         ear = Ear(await near.subscribed(rtc.TrackKind.KIND_AUDIO))
@@ -120,5 +144,15 @@ async def test_guide_row_26_at_150_kbits_the_sound_goes_on_the_picture_gives_way
             return kept["audio_only_seconds"] > 0
 
         await until("the record says that there was sound only", noted, why=clinic.server.tail)
+        noticed = await until("the record says that the picture was suspended", suspensions, why=clinic.server.tail)
+        assert {one["role"] for one in noticed} == {"patient"}, noticed
+        # Who leaves misses nothing any more.
+        await far.leave()
+
+        async def over():
+            return all(one["duration_s"] is not None for one in await suspensions())
+
+        await until("the suspension has an end", over, why=clinic.server.tail)
+        assert sum(one["duration_s"] for one in await suspensions()) >= SECONDS / 2
     finally:
         await far.leave()

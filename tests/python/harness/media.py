@@ -44,10 +44,10 @@ class Tone:
 
 
 class Picture:
-    """A published camera: a moving gradient, 15 frames each second."""
+    """A published camera: a moving gradient, 15 frames each second. With noise it takes all bits that it may."""
 
-    def __init__(self, width: int = 320, height: int = 240):
-        self.width, self.height = width, height
+    def __init__(self, width: int = 320, height: int = 240, *, noisy: bool = False):
+        self.width, self.height, self.noisy = width, height, noisy
         self.source = rtc.VideoSource(width, height)
         self.publication: rtc.LocalTrackPublication | None = None
         self._task: asyncio.Task | None = None
@@ -66,10 +66,13 @@ class Picture:
 
     async def _move(self) -> None:
         at = 0
+        chance = numpy.random.default_rng(26)
         x = numpy.arange(self.width)[None, :]
         y = numpy.arange(self.height)[:, None]
         while True:
             luma = ((x + y + at * 3) % 200 + 20).astype(numpy.uint8)
+            if self.noisy:
+                luma += chance.integers(0, 30, luma.shape, numpy.uint8)
             chroma = numpy.full((self.width // 2) * (self.height // 2) * 2, 128, numpy.uint8)
             data = luma.tobytes() + chroma.tobytes()
             self.source.capture_frame(rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, data))
