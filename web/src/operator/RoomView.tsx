@@ -57,6 +57,7 @@ function Inside({ room, media }: { room: Room; media: Media }) {
               <span key={at}>
                 {transport.connected ? (transport.protocol ?? t.noValue).toUpperCase() : t.notConnected}
                 {transport.round_trip_ms !== null && `, ${t.roundTrip(number(transport.round_trip_ms))}`}
+                {transport.estimate_bits_per_second !== null && `, ${t.carries(number(transport.estimate_bits_per_second / 1000))}`}
               </span>
             ))}
             {each.data_queued_bytes > 0 && <span>{t.queued(number(each.data_queued_bytes / 1000))}</span>}

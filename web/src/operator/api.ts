@@ -20,7 +20,7 @@ export interface Media {
     member: number
     quality: Verdict | null
     data_queued_bytes: number
-    transports: { connected: boolean; protocol: 'udp' | 'tcp' | null; round_trip_ms: number | null }[]
+    transports: { connected: boolean; protocol: 'udp' | 'tcp' | null; round_trip_ms: number | null; estimate_bits_per_second: number | null }[]
   }[]
   tracks: {
     track: number

@@ -63,6 +63,7 @@ export const en: Catalogue = {
   qualityReasons: { loss: 'packets are lost', jitter: 'packets arrive unevenly', round_trip: 'the way is long', silence: 'nothing arrives any more' },
   notConnected: 'not connected',
   roundTrip: (ms) => `round trip ${ms} ms`,
+  carries: (kilobits) => `carries about ${kilobits} kbit/s`,
   queued: (kilobytes) => `${kilobytes} kB waiting`,
   pictures: 'Who gets what, and why',
   picturesEmpty: 'Nobody gets anything.',

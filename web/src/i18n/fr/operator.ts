@@ -83,6 +83,7 @@ export const fr = {
   qualityReasons,
   notConnected: 'pas connecté',
   roundTrip: (ms: string) => `aller-retour ${ms} ms`,
+  carries: (kilobits: string) => `porte environ ${kilobits} kbit/s`,
   queued: (kilobytes: string) => `${kilobytes} ko en attente`,
   pictures: 'Qui reçoit quoi, et pourquoi',
   picturesEmpty: 'Personne ne reçoit rien.',
