@@ -15,7 +15,7 @@ use crate::http::{Actor, Code, Problem};
 use crate::model::machine::{self, Moment, Next, Refused};
 use crate::model::retention::Kept;
 use crate::model::{
-    Consultation, Effect, EndReason, Participant, ParticipantRole, Status, Trigger, transition,
+    Consultation, Effect, EndReason, IncidentKind, Participant, ParticipantRole, Status, Trigger, transition,
 };
 use crate::store::{StoreError, Tx, Versioned};
 

@@ -104,11 +104,13 @@ async fn events_arrive_signed_and_in_order_through_refusals() {
 
 #[tokio::test]
 async fn a_picture_that_a_line_does_not_carry_is_told_of_with_its_receiver_and_its_end_in_any_case() {
-    use crate::media::api::{Event, SubscriptionId, TrackId};
+    use crate::media::api::{Codec, Event, SubscriptionId, TrackId};
+    use crate::registry::MediaTrack;
     let (receiver, url) = receiver().await;
     let (control, _) = control_with(with_webhooks(vec![url]));
     let alice = control.join(&claims("r", "alice"), JoinOptions::default()).expect("may join").seat;
-    alice.publish(camera("TR_1"), vp8(TrackId(5))).expect("may publish");
+    let media = vec![MediaTrack { track: TrackId(5), codec: Codec::Vp8 }];
+    alice.publish(camera("TR_1"), media).expect("may publish");
     let bob = join(&control, "r", "bob").seat;
     let event = |number, suspended| Event::Suspended {
         subscription: SubscriptionId(number),
@@ -122,7 +124,7 @@ async fn a_picture_that_a_line_does_not_carry_is_told_of_with_its_receiver_and_i
         control.hub().on_event(now, event);
     }
     drop(bob);
-    until(|| receiver.taken.lock().expect("no panic").len() >= 9).await;
+    until(|| receiver.taken.lock().expect("no panic").len() >= 7).await;
     let taken = receiver.taken.lock().expect("no panic");
     let told: Vec<(String, String)> = taken
         .iter()

@@ -48,6 +48,8 @@ pub(super) struct Down {
     active: bool,
     /// The client's line carries nothing of it.
     suspended: bool,
+    /// What the client was told of that.
+    told_suspended: bool,
 }
 
 impl Subscribing {
@@ -222,23 +224,28 @@ impl<H: House> Session<H> {
         let mut downs = self.subscribe.downs.iter_mut();
         let Some(down) = downs.find(|down| down.subscription == subscription) else { return };
         down.suspended = suspended;
+        if !self.attached {
+            return;
+        }
+        down.told_suspended = suspended;
         let sid = down.sid.clone();
         let state = if suspended { proto::StreamState::Paused } else { proto::StreamState::Active };
         self.tell_stream_states(&[sid], state);
     }
 
-    /// After a resume: what was told meanwhile was told to nobody.
+    /// After a resume: what happened meanwhile was told to nobody.
     pub(super) fn repeat_stream_states(&mut self) {
-        let sids = |suspended: bool| -> Vec<String> {
-            let downs = self.subscribe.downs.iter();
-            downs
-                .filter(|down| down.suspended == suspended && down.kind == MediaKind::Video)
-                .map(|down| down.sid.clone())
-                .collect()
-        };
-        let (paused, active) = (sids(true), sids(false));
-        self.tell_stream_states(&paused, proto::StreamState::Paused);
-        self.tell_stream_states(&active, proto::StreamState::Active);
+        for suspended in [true, false] {
+            let mut sids = Vec::new();
+            for down in &mut self.subscribe.downs {
+                if down.suspended == suspended && down.told_suspended != suspended {
+                    down.told_suspended = suspended;
+                    sids.push(down.sid.clone());
+                }
+            }
+            let state = if suspended { proto::StreamState::Paused } else { proto::StreamState::Active };
+            self.tell_stream_states(&sids, state);
+        }
     }
 
     fn tell_stream_states(&mut self, sids: &[String], state: proto::StreamState) {
@@ -300,6 +307,7 @@ impl<H: House> Session<H> {
             rtx_ssrc: None,
             active: false,
             suspended: false,
+            told_suspended: false,
         };
         if kind == MediaKind::Video {
             // Two of 32 random bits may be alike, and RTP could not tell them apart.

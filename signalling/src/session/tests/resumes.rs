@@ -46,6 +46,36 @@ fn reconnect_comes_first_and_brings_the_client_up_to_date() {
 }
 
 #[test]
+fn a_picture_suspended_by_the_line_is_told_and_what_changed_without_a_socket_is_told_after_the_resume() {
+    let table = Table { publications: vec![video(1)], ..Table::default() };
+    let mut bench = Bench::new(table, hello(Protocol::Dual));
+    let messages = bench.messages();
+    bench.ask(browser_answer(offers(&messages)[0]));
+    bench.connect();
+    let subscription = bench.commands().into_iter().find_map(|command| match command {
+        Command::Subscribe { subscription, config } => Some((subscription, config.track)),
+        _ => None,
+    });
+    let (subscription, track) = subscription.expect("subscribed");
+    let event =
+        |suspended| Notice::Media(Event::Suspended { subscription, track, member: MemberId(1), suspended });
+    let states = |messages: &[Message]| -> Vec<i32> {
+        let updates = messages.iter().filter_map(|message| match message {
+            Message::StreamStateUpdate(update) => Some(&update.stream_states),
+            _ => None,
+        });
+        updates.flatten().map(|state| state.state).collect()
+    };
+    let (active, paused) = (proto::StreamState::Active as i32, proto::StreamState::Paused as i32);
+    assert_eq!(states(&bench.notice(event(true))), [paused]);
+    bench.session.on_socket_lost(bench.now);
+    assert!(bench.notice(event(false)).is_empty(), "nobody listens");
+    bench.session.on_attached(bench.now, hello(Protocol::Dual));
+    assert_eq!(states(&bench.notice(resumed(1))), [active]);
+    assert_eq!(states(&bench.notice(event(true))), [paused]);
+}
+
+#[test]
 fn a_departure_that_a_dying_socket_may_have_swallowed_is_told_again_for_a_while() {
     let table = Table { others: vec![other("PA_leaves")], ..Table::default() };
     let mut bench = Bench::new(table, hello(Protocol::Single));
