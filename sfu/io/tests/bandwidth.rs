@@ -22,7 +22,7 @@ use common::script::{AUDIO_SSRC, VIDEO_SSRC, join, open_room, subscribe, subscri
 
 const ROOM: RoomId = RoomId(1);
 /// Lowest first, in bits per second of payload.
-const RATES: [u64; 3] = [120_000, 400_000, 1_200_000];
+const RATES: [u64; 3] = [120_000, 350_000, 1_200_000];
 
 fn server() -> SocketAddr {
     SocketAddr::from(([10, 0, 0, 1], 7882))

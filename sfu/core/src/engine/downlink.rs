@@ -60,6 +60,8 @@ impl Engine {
         let now_us = out.handovers.micros(now);
         if line.estimator.conclude(now_us) {
             self.line_is_full(now, index);
+        } else if line.prober.is_running() && line.estimator.queue_begins() {
+            line.prober.on_congestion(now_us);
         }
     }
 

@@ -302,6 +302,20 @@ impl Estimator {
         (packets >= DELAY_PACKETS && whole).then(|| (newer.min(older) - self.base(), newer - older))
     }
 
+    /// A queue has come up in the last moments: too soon to conclude anything, and soon enough to end a probe.
+    pub fn queue_begins(&self) -> bool {
+        let base = self.base();
+        let (mut packets, mut shortest) = (0, i64::MAX);
+        for slot in self.recent().take(2).filter(|slot| slot.received > 0) {
+            packets += slot.received;
+            shortest = shortest.min(slot.shortest);
+            if packets >= DELAY_PACKETS {
+                break;
+            }
+        }
+        packets >= DELAY_PACKETS / 2 && shortest - base > QUEUE_US
+    }
+
     /// Of the last 0.4 s: the share lost, and how many packets that is of.
     fn loss(&self) -> Option<(f32, u32)> {
         let (mut lost, mut all, mut span) = (0, 0, 0);

@@ -7,8 +7,9 @@
 
 /// Of one probe, in us. Long enough for a queue to show, and for the rate of what arrives to be measured.
 const LENGTH_US: u64 = 700_000;
-/// A probe sends so much of the estimate in all at most, in percent.
+/// A probe sends so much of the estimate in all at most, in percent; and so much after one that found nothing wrong.
 const ABOVE: u64 = 150;
+const ABOVE_AGAIN: u64 = 200;
 /// Between a probe that found nothing wrong and the next, and before the first; in us.
 const PAUSE_US: u64 = 700_000;
 /// After one that filled the line: twice as long each time, up to this.
@@ -56,7 +57,8 @@ impl Prober {
             return false;
         }
         // A little more than wanted: the last bit of it may not be measured.
-        let goal = (wanted + wanted / 10).min(estimate.saturating_mul(ABOVE) / 100);
+        let above = if self.ended.is_some() { ABOVE_AGAIN } else { ABOVE };
+        let goal = (wanted + wanted / 10).min(estimate.saturating_mul(above) / 100);
         self.running =
             Some(Running { extra: goal.saturating_sub(sent), ends: now + LENGTH_US, paid_to: now });
         true
@@ -89,6 +91,7 @@ impl Prober {
     /// A better picture was given and went well: the line is another one now.
     pub fn on_success(&mut self) {
         self.pause = PAUSE_US;
+        self.ended = None;
     }
 
     /// Nothing is held back any more.
