@@ -58,6 +58,10 @@ impl Prober {
         }
         // A little more than wanted: the last bit of it may not be measured.
         let above = if self.ended.is_some() { ABOVE_AGAIN } else { ABOVE };
+        if self.ended.is_some() {
+            // The last one went well: what was found out before it counts less and less.
+            self.pause = (self.pause / 4).max(PAUSE_US);
+        }
         let goal = (wanted + wanted / 10).min(estimate.saturating_mul(above) / 100);
         self.running =
             Some(Running { extra: goal.saturating_sub(sent), ends: now + LENGTH_US, paid_to: now });

@@ -47,7 +47,7 @@ impl Line {
         self.count += 1;
         let begins = self.free_at.max(self.now);
         let chance = self.draw();
-        let arrival = (begins - self.now <= self.queue && chance % self.one_in != 0).then(|| {
+        let arrival = (begins - self.now <= self.queue && !chance.is_multiple_of(self.one_in)).then(|| {
             self.free_at = begins + u64::from(bytes) * 8_000_000 / self.bits_per_second;
             let late = if self.jitter > 0 { self.draw() % self.jitter } else { 0 };
             (self.free_at + 20 * MS + late) as i64 + SKEW
