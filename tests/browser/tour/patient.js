@@ -147,7 +147,7 @@ export async function patient(world, look) {
   await app.page.goto((await invited()).link.href)
   await atScreen(app, 'gate')
   await look('patient-other-browser', app)
-  const offline = await world.atDesk('/test')
+  const offline = await world.atDesk('/test', { permission: 'prompt' })
   await look('test-before', offline)
   await offline.page.locator('[data-test=allow]').click()
   await offline.page.locator('.patient-self').waitFor()
