@@ -148,6 +148,7 @@ export async function patient(world, look) {
   await atScreen(app, 'gate')
   await look('patient-other-browser', app)
   const offline = await world.atDesk('/test', { permission: 'prompt' })
+  await offline.page.locator('h1').first().waitFor()
   await look('test-before', offline)
   await offline.page.locator('[data-test=allow]').click()
   await offline.page.locator('.patient-self').waitFor()
