@@ -161,7 +161,9 @@ pub(super) async fn read(State(clinic): State<Clinic>, signed_in: SignedIn) -> R
 }
 
 /// `null` takes it away, absent leaves it.
-pub(super) fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(given: D) -> Result<Option<Option<T>>, D::Error> {
+pub(super) fn told<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    given: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::<T>::deserialize(given).map(Some)
 }
 
