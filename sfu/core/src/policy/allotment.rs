@@ -1,7 +1,7 @@
 //! How what a line carries is divided: sound first and always, then the pictures.
 
 /// Encodings of one track that are told apart here, lowest first.
-pub const ENCODINGS: usize = crate::stream::MAX_LAYERS;
+pub const ENCODINGS: usize = crate::api::MAX_LAYERS;
 
 /// One voice with its headers, in bits per second: kept free also while everybody is silent.
 const VOICE: u64 = 40_000;

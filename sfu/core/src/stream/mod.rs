@@ -21,5 +21,4 @@ pub use ring::{PacketMeta, PacketRing, StoredPacket};
 pub use sent::{Sent, SentLog};
 pub use twcc::ArrivalRecorder;
 
-/// Encodings of one track. Simulcast has three.
-pub const MAX_LAYERS: usize = 4;
+pub use crate::api::MAX_LAYERS;
