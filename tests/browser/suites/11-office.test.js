@@ -34,7 +34,7 @@ test('The first page has two doors, and what anybody may read opens without a lo
   await page.locator('.patient').waitFor()
 
   const desk = await open(t, browser, `${server.http}/aide`, DESK)
-  for (const [path, title] of [['/aide', 'Aide'], ['/accessibilite', 'Déclaration d’accessibilité'], ['/confidentialite', 'Confidentialité'], ['/mentions-legales', 'Mentions légales']]) {
+  for (const [path, title] of [['/aide', 'Aide'], ['/accessibilite', 'Déclaration d’accessibilité'], ['/mentions-legales', 'Mentions légales'], ['/confidentialite', 'Confidentialité']]) {
     await desk.page.goto(`${server.http}${path}`)
     await heading(desk.page, title).waitFor()
     assert.deepEqual(await violations(desk.page), [], path)
