@@ -39,10 +39,10 @@ class Person:
     async def sees(self, identity: str) -> rtc.RemoteParticipant:
         return await self.until(f"{self.identity} sees {identity}", lambda: self.remote(identity))
 
-    async def subscribed(self, kind, *, after: int = 0):
+    async def subscribed(self, kind, *, after: int = 0, deadline: float = 30.0):
         """The first track of this kind that was subscribed after event number `after`."""
         tracks = lambda: [args[0] for args in self.events["track_subscribed"][after:] if args[0].kind == kind]
-        return (await self.until(f"{self.identity} is sent a track of kind {kind}", tracks))[0]
+        return (await self.until(f"{self.identity} is sent a track of kind {kind}", tracks, deadline))[0]
 
     async def told(self, event: str, *, count: int = 1, deadline: float = 30.0) -> tuple:
         """Waits for the event number `count` (1 is the first)."""
