@@ -147,7 +147,7 @@ test('A signature is made by typing, placed on a page from a list and by keys, a
   await page.getByText(words.signAt(2, 65, 25)).or(page.getByText(words.signAt(2, 65, 26))).or(page.getByText(words.signAt(2, 65, 27))).waitFor()
   await box.focus()
   for (const key of ['ArrowLeft', 'ArrowLeft', 'ArrowDown']) await page.keyboard.press(key)
-  await page.getByText(/à 61 % de la gauche/).waitFor()
+  await page.getByText(/à 61\s% de la gauche/).waitFor()
   await press(doctor, words.signAndSend)
   await row(doctor, 'Ordonnance').getByText(words.signed.pades_seal).waitFor()
 

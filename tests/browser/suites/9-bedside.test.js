@@ -148,7 +148,7 @@ test('An amount is paid on the page of the provider in another tab, after a card
   await see(anne, texts.payFailed)
   assert.deepEqual(await violations(page), [])
   await payAt('Payer')
-  await page.locator('[data-test=payment][data-stage=paid]').getByText(/Payé : 25,00\s€ à \d/).waitFor()
+  await page.locator('[data-test=payment][data-stage=paid]').getByText(/Payé\s: 25,00\s€ à \d/).waitFor()
   await seeEachOther([doctor, anne])
   await endForAll(doctor)
   await atScreen(anne, 'end')
