@@ -125,7 +125,7 @@ bench-baseline: $(STAMPS)/test ## accept the instructions per packet as they are
 # ---- the bench: see bench/README.md
 
 BENCH_TARGETS ?= chevet,janus,floor,floor-gso
-BENCH_SCENARIOS ?= fanout-200 meeting-8 audio-10x100 consultations-40 fanout-100 fanout-500 fanout-100-burst fanout-1000 \
+BENCH_SCENARIOS ?= fanout-200 meeting-8 audio-10x100 consultations-40 fanout-100 fanout-100-media fanout-500 fanout-100-burst fanout-1000 \
 	consultations-busy join-storm data data-slow ramp
 BENCH_QUICK_SCENARIOS ?= fanout-200 meeting-8 audio-10x100
 BENCH_ROUNDS ?= 1

@@ -12,12 +12,13 @@ use crate::media::Pacing;
 use crate::target::{TrackSpec, VideoCodec};
 
 /// The scenarios that come with the bench, so that the binary also runs alone.
-const BUILT_IN: [(&str, &str); 14] = [
+const BUILT_IN: [(&str, &str); 15] = [
     ("fanout-100", include_str!("../../scenarios/fanout-100.toml")),
     ("fanout-200", include_str!("../../scenarios/fanout-200.toml")),
     ("fanout-500", include_str!("../../scenarios/fanout-500.toml")),
     ("fanout-100-burst", include_str!("../../scenarios/fanout-100-burst.toml")),
     ("fanout-1000", include_str!("../../scenarios/fanout-1000.toml")),
+    ("fanout-100-media", include_str!("../../scenarios/fanout-100-media.toml")),
     ("meeting-8", include_str!("../../scenarios/meeting-8.toml")),
     ("audio-10x100", include_str!("../../scenarios/audio-10x100.toml")),
     ("consultations-40", include_str!("../../scenarios/consultations-40.toml")),

@@ -42,10 +42,10 @@ struct Call {
 
 impl Call {
     fn new(seed: u64, lines: &[Link]) -> Call {
-        Call::with(seed, lines, true)
+        Call::with(seed, lines, true, Codec::Opus)
     }
 
-    fn with(seed: u64, lines: &[Link], transport_cc: bool) -> Call {
+    fn with(seed: u64, lines: &[Link], transport_cc: bool, sound: Codec) -> Call {
         let start = Instant::now();
         let mut world = World::new(start, seed);
         let config = EngineConfig {
@@ -66,7 +66,7 @@ impl Call {
             .world
             .run_while(Duration::from_secs(20), |world| world.peers().any(|client| !client.is_connected()));
         assert!(connected, "not everybody connected");
-        call.publish();
+        call.publish(sound);
         for number in 2..2 + lines.len() as u64 {
             for command in subscribe(1, number) {
                 call.world.command(0, command);
@@ -96,7 +96,7 @@ impl Call {
         self.world.peer(number as usize - 1)
     }
 
-    fn publish(&mut self) {
+    fn publish(&mut self, codec: Codec) {
         let now = self.world.now();
         let encoding = |index: u32, quality, height: u32| Encoding {
             rid: Some(Token::new(&[b'q' + index as u8]).unwrap()),
@@ -118,11 +118,13 @@ impl Call {
         let sound = Encoding { rid: None, ssrc: Some(AUDIO_SSRC), ..encoding(0, Quality::High, 0) };
         let pictures = [(Quality::Low, 180), (Quality::Medium, 360), (Quality::High, 720)];
         let pictures = (0..).zip(pictures).map(|(index, (quality, height))| encoding(index, quality, height));
-        let config = track("0", Codec::Opus, vec![sound]);
+        let config = track("0", codec, vec![sound]);
         self.world.command(0, Command::Publish { track: TrackId(10), config });
         let config = track("1", Codec::Vp8, pictures.collect());
         self.world.command(0, Command::Publish { track: TrackId(11), config });
-        let mut sources = vec![Source::audio(now, "0", AUDIO_SSRC, 30)];
+        let sound = Source::audio(now, "0", AUDIO_SSRC, 30);
+        let sound = if codec == Codec::Red { sound.with_redundancy() } else { sound };
+        let mut sources = vec![sound];
         for (index, rate) in (0..).zip(RATES) {
             sources.push(Source::video(now, "1", None, VIDEO_SSRC + 16 * index, rate, true));
         }
@@ -183,6 +185,15 @@ impl Call {
         self.client(number).received.get(&video).map_or(0, |got| got.packets)
     }
 
+    /// Runs, and gives the bytes that came with each packet of sound.
+    fn sound_size(&mut self, number: u64, seconds: u64) -> u64 {
+        let [audio, ..] = subscribed_ssrcs(1);
+        let before = self.client(number).received.get(&audio).map_or((0, 0), |got| (got.packets, got.payload_bytes));
+        self.run(seconds);
+        let after = &self.client(number).received[&audio];
+        (after.payload_bytes - before.1) / (after.packets - before.0)
+    }
+
     /// Runs, and gives the share of sound that was lost meanwhile.
     fn sound_lost(&mut self, number: u64, seconds: u64) -> f64 {
         let before = self.sound(number);
@@ -216,6 +227,31 @@ fn over_150_kbits_the_sound_goes_on_and_the_picture_is_suspended_or_the_smallest
         assert!(call.events.len() <= 3, "{:?}", call.events);
         assert!(call.events.iter().all(|event| event.2 == MemberId(2)));
     }
+}
+
+#[test]
+fn over_a_poor_line_sound_comes_without_its_redundancy_and_a_good_line_keeps_it() {
+    let mut call = Call::with(3, &[carries(150), carries(2_000)], true, Codec::Red);
+    call.run(5);
+    assert_eq!((call.sound_size(2, 20), call.sound_size(3, 1)), (80, 165));
+    assert!(call.sound_lost(2, 10) < 0.01);
+    let redundant = |call: &mut Call, number| {
+        let report = call.report();
+        let member = report.members.iter().find(|one| one.member == MemberId(number)).expect("the member");
+        member.transports[0].redundant_sound
+    };
+    assert_eq!((redundant(&mut call, 2), redundant(&mut call, 3)), (false, true));
+    // It comes back with the line.
+    call.line(2, Link { latency: Duration::from_millis(15), ..carries(10_000) });
+    call.run(30);
+    assert_eq!(call.sound_size(2, 5), 165);
+}
+
+#[test]
+fn chance_loss_is_what_redundancy_is_for_and_leaves_it() {
+    let mut call = Call::with(4, &[Link { loss: 0.05, ..carries(10_000) }], true, Codec::Red);
+    call.run(5);
+    assert_eq!(call.sound_size(2, 20), 165);
 }
 
 #[test]
@@ -343,7 +379,7 @@ fn a_burst_of_key_frames_does_not_collapse_the_estimate() {
 
 #[test]
 fn a_client_that_gives_no_feedback_gets_what_it_asks_for() {
-    let mut call = Call::with(8, &[carries(1_000)], false);
+    let mut call = Call::with(8, &[carries(1_000)], false, Codec::Opus);
     call.run(20);
     assert_eq!(call.picture(2).0, Some(Quality::High));
     assert_eq!(call.estimate(2), (None, LineState::Unknown));

@@ -51,6 +51,8 @@ pub struct TransportReport {
     /// Of the line towards the client, in bits per second; None while no limit is known.
     pub estimate_bits_per_second: Option<u64>,
     pub line: LineState,
+    /// Whether sound may carry its earlier frames along (RFC 2198); not on a poor line.
+    pub redundant_sound: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]

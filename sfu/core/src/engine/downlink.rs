@@ -109,6 +109,7 @@ impl Engine {
             let unanswered = line.unanswered(peer.transport_sequence);
             let content = line.wanted.is_none();
             let lowered = line.estimator.look(now_us, unanswered, content);
+            let redundant = line.decide_redundancy();
             let mut sound = 0;
             for subscription in &peer.subscriptions {
                 let Some(subscription) = subscriptions.get_mut(*subscription) else { continue };
@@ -117,6 +118,7 @@ impl Engine {
                     .is_some_and(|track| track.config.codec.kind() == MediaKind::Audio);
                 if audio {
                     sound += subscription.take_sound();
+                    subscription.egress.set_redundancy(redundant);
                 }
             }
             line.note_sound(sound * 8 * LOOKS);

@@ -4,7 +4,7 @@
 pub const ENCODINGS: usize = crate::api::MAX_LAYERS;
 
 /// One voice with its headers, in bits per second: kept free also while everybody is silent.
-const VOICE: u64 = 40_000;
+pub const VOICE: u64 = 40_000;
 /// Share of the estimate left to data and signalling, which feedback does not see; so much at most.
 const DATA_SHARE: u64 = 20;
 const DATA_MAX: u64 = 50_000;

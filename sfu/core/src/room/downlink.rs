@@ -1,5 +1,6 @@
 //! What is known of the line to one peer, and what is done about it.
 
+use crate::policy::allotment;
 use crate::policy::bandwidth::Estimator;
 use crate::policy::probe::Prober;
 use crate::stream::SentLog;
@@ -17,6 +18,12 @@ const URGENT_US: u64 = 500_000;
 const STEP_US: u64 = 1_000_000;
 /// What sound takes is forgotten by this share each 100 ms: voices come and go.
 const SOUND_DECAY: u64 = 100;
+
+/// The redundancy of sound is left out where sound takes more than this share of the line, and comes back where it takes
+/// less than the other one. It helps against chance loss and doubles the sound: on a full line it is what fills it. The
+/// second is less than half of the first, so that what comes back is not sent away at once.
+const REDUNDANCY_SHARE: u64 = 4;
+const REDUNDANCY_BACK: u64 = 10;
 
 /// What a subscription may have of a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,6 +50,7 @@ pub struct Downlink {
     path: Option<crate::api::Path>,
     /// Bits per second, the most of the last seconds.
     sound: u64,
+    redundant: bool,
     /// Something that is asked for does not fit: the estimate with which its next step would.
     pub wanted: Option<u64>,
     better_from: u64,
@@ -61,6 +69,7 @@ impl Default for Downlink {
             reference: None,
             path: None,
             sound: 0,
+            redundant: true,
             wanted: None,
             better_from: 0,
             better_pause: PAUSE_US,
@@ -112,6 +121,26 @@ impl Downlink {
 
     pub fn sound(&self) -> u64 {
         self.sound
+    }
+
+    /// Whether sound carries its earlier frames along (RFC 2198), decided every 100 ms.
+    pub fn decide_redundancy(&mut self) -> bool {
+        let before = self.redundant;
+        self.redundant = match self.estimator.estimate() {
+            None => true,
+            Some(estimate) if before => self.sound.saturating_mul(REDUNDANCY_SHARE) <= estimate,
+            // Also while everybody is silent a voice may come.
+            Some(estimate) => self.sound.max(allotment::VOICE).saturating_mul(REDUNDANCY_BACK) <= estimate,
+        };
+        if before && !self.redundant {
+            // Of what was measured, half was that.
+            self.sound /= 2;
+        }
+        self.redundant
+    }
+
+    pub fn is_redundant(&self) -> bool {
+        self.redundant
     }
 
     /// The estimate was lowered.

@@ -61,6 +61,7 @@ fn transport(peer: &Peer, subscriptions: &slab::Slab<Subscription>) -> Transport
         round_trip_ms: round_trip.map(|round_trip| round_trip.as_secs_f32() * 1000.0),
         estimate_bits_per_second: peer.downlink.as_ref().and_then(|line| line.estimator.estimate()),
         line: peer.downlink.as_ref().map(|line| line.estimator.state()).unwrap_or_default(),
+        redundant_sound: peer.downlink.as_ref().is_none_or(|line| line.is_redundant()),
     }
 }
 

@@ -70,11 +70,14 @@ pub struct Egress {
     frame_skipped: bool,
     frame_decided: Option<u32>,
     payload_type: u8,
+    /// In force; `red_agreed` is what was negotiated.
     red_payload_type: u8,
     rtx_payload_type: u8,
     previous_layer: u8,
     extensions: ExtensionIds,
     template: Option<Template>,
+    red_agreed: u8,
+    redundant: bool,
     mid: Token,
     ssrc: u32,
     rtx_ssrc: u32,
@@ -128,6 +131,8 @@ impl Egress {
             previous_layer: NO_LAYER,
             extensions,
             template: None,
+            red_agreed: NO_PAYLOAD_TYPE,
+            redundant: true,
             mid: config.mid,
             ssrc: config.ssrc,
             rtx_ssrc: config.rtx_ssrc.unwrap_or(0),
@@ -175,10 +180,21 @@ impl Egress {
         let find = |codec| payloads.iter().find(|payload| payload.codec == codec);
         let primary = find(if self.video { codec } else { Codec::Opus });
         self.payload_type = primary.map_or(NO_PAYLOAD_TYPE, |payload| payload.pt);
-        self.red_payload_type = find(Codec::Red).map_or(NO_PAYLOAD_TYPE, |payload| payload.pt);
+        self.red_agreed = find(Codec::Red).map_or(NO_PAYLOAD_TYPE, |payload| payload.pt);
+        self.set_redundancy(self.redundant);
         self.rtx_ssrc = rtx_ssrc.unwrap_or(0);
         self.rtx_payload_type =
             rtx_ssrc.and(primary).and_then(|payload| payload.rtx).unwrap_or(NO_PAYLOAD_TYPE);
+    }
+
+    /// Whether sound carries its earlier frames along (RFC 2198), where that was agreed. Without them the stream goes on as
+    /// plain frames, which receivers may be sent at any time (RFC 3551 6: each packet says what it is).
+    pub fn set_redundancy(&mut self, redundant: bool) {
+        self.redundant = redundant;
+        // What is encrypted end to end cannot be taken apart here.
+        let can_do_without = self.payload_type != NO_PAYLOAD_TYPE && !self.encrypted;
+        self.red_payload_type =
+            if redundant || !can_do_without { self.red_agreed } else { NO_PAYLOAD_TYPE };
     }
 
     pub fn ssrc(&self) -> u32 {

@@ -6,10 +6,12 @@ use chevet_sfu_core::api::Token;
 use chevet_sfu_core::wire::rtcp::{self, SenderInfo};
 use chevet_sfu_core::wire::rtp::{OutHeader, write_header};
 
-use super::script::{ID_AUDIO_LEVEL, ID_MID, ID_RID, ID_TRANSPORT_CC, PT_OPUS, PT_VP8};
+use super::script::{ID_AUDIO_LEVEL, ID_MID, ID_RID, ID_TRANSPORT_CC, PT_OPUS, PT_RED, PT_VP8};
 
 /// Payload of one video packet, in bytes.
 const VIDEO_PAYLOAD_MAX: usize = 1100;
+/// A frame of sound, in bytes: 32 kbit/s.
+const OPUS: u8 = 80;
 /// Packets kept for repetition.
 const KEPT: usize = 512;
 /// The first packets of a stream name their section and encoding.
@@ -47,6 +49,7 @@ enum Kind {
     Audio {
         level: u8,
         frame: u64,
+        redundant: bool,
     },
 }
 
@@ -81,7 +84,15 @@ impl Source {
 
     /// `level`: in -dBov, as RFC 6464 has it.
     pub fn audio(now: Instant, mid: &str, ssrc: u32, level: u8) -> Source {
-        Source::new(now, mid, None, ssrc, Kind::Audio { level, frame: 0 })
+        Source::new(now, mid, None, ssrc, Kind::Audio { level, frame: 0, redundant: false })
+    }
+
+    /// Of sound: each packet carries the frame before as well (RFC 2198).
+    pub fn with_redundancy(mut self) -> Source {
+        if let Kind::Audio { redundant, .. } = &mut self.kind {
+            *redundant = true;
+        }
+        self
     }
 
     fn new(now: Instant, mid: &str, rid: Option<&str>, ssrc: u32, kind: Kind) -> Source {
@@ -149,11 +160,19 @@ impl Source {
                     self.next = self.start + interval.mul_f64(*frame as f64);
                 }
             }
-            Kind::Audio { level: dbov, frame } => {
-                payload = (0..80).map(|index| (*frame as u8).wrapping_add(index)).collect();
+            Kind::Audio { level: dbov, frame, redundant } => {
+                let opus = |frame: u64| (0..OPUS).map(move |index| (frame as u8).wrapping_add(index));
+                payload = if *redundant {
+                    // One earlier frame: its type, 960 ticks before, its length; then the type of the newest.
+                    let [high, low] = (960u16 << 2).to_be_bytes();
+                    let head = [0x80 | PT_OPUS, high, low, OPUS, PT_OPUS];
+                    head.into_iter().chain(opus(frame.wrapping_sub(1))).chain(opus(*frame)).collect()
+                } else {
+                    opus(*frame).collect()
+                };
                 marker = *frame == 0;
                 timestamp = (*frame * 960) as u32;
-                pt = PT_OPUS;
+                pt = if *redundant { PT_RED } else { PT_OPUS };
                 level = Some([0x80 | *dbov]);
                 *frame += 1;
                 self.next = self.start + Duration::from_millis(20).mul_f64(*frame as f64);

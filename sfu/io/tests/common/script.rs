@@ -14,6 +14,7 @@ pub const ID_TRANSPORT_CC: u8 = 3;
 pub const ID_RID: u8 = 4;
 pub const ID_AUDIO_LEVEL: u8 = 5;
 pub const PT_OPUS: u8 = 111;
+pub const PT_RED: u8 = 63;
 pub const PT_VP8: u8 = 96;
 pub const PT_VP8_RTX: u8 = 97;
 
@@ -31,6 +32,7 @@ pub fn media_settings(transport_cc: bool) -> MediaSettings {
         extensions,
         payloads: vec![
             PayloadType { pt: PT_OPUS, codec: Codec::Opus, rtx: None },
+            PayloadType { pt: PT_RED, codec: Codec::Red, rtx: None },
             PayloadType { pt: PT_VP8, codec: Codec::Vp8, rtx: Some(PT_VP8_RTX) },
         ],
         mixed_extensions: true,
@@ -133,7 +135,12 @@ pub fn subscribe(publisher: u64, subscriber: u64) -> Vec<Command> {
             mid: Token::new(format!("{publisher}-{index}").as_bytes()).unwrap(),
             ssrc,
             rtx_ssrc,
-            payloads: media.payloads.iter().copied().filter(|payload| payload.codec == codec).collect(),
+            payloads: media
+                .payloads
+                .iter()
+                .copied()
+                .filter(|payload| payload.codec.kind() == codec.kind())
+                .collect(),
         },
     };
     vec![one(0, audio, None, Codec::Opus), one(1, video, Some(rtx), Codec::Vp8)]

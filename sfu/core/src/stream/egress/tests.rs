@@ -190,6 +190,23 @@ fn red_is_unwrapped_for_a_subscriber_without_it_and_passed_to_one_with_it() {
     let out = send(&mut without, &meta, &payload, &clocks).unwrap();
     assert_eq!((out.header.payload_type, &out.payload[..]), (111, &[8, 9][..]));
 
+    // A poor line does without the earlier frames, on the same stream, and gets them back.
+    for (sequence, redundant, expected) in [(12, false, (111, &[8, 9][..])), (13, true, (63, &payload[..]))] {
+        with.set_redundancy(redundant);
+        let out = send(&mut with, &self::meta(now, Codec::Red, sequence, 1, &payload), &payload, &clocks).unwrap();
+        assert_eq!((out.header.payload_type, &out.payload[..]), expected);
+    }
+    with.set_redundancy(false);
+    with.set_media(Codec::Opus, &config().payloads, None, ids);
+    let out = send(&mut with, &self::meta(now, Codec::Red, 14, 1, &payload), &payload, &clocks).unwrap();
+    assert_eq!(out.header.payload_type, 111, "a renegotiation does not forget it");
+
+    // What is encrypted end to end is passed on as it is, or not at all.
+    let mut encrypted = Egress::new(now, Codec::Opus, true, &config(), ids, 1);
+    encrypted.set_target(Some(0));
+    encrypted.set_redundancy(false);
+    let out = send(&mut encrypted, &meta, &payload, &clocks).unwrap();
+    assert_eq!((out.header.payload_type, &out.payload[..]), (63, &payload[..]));
     let mut encrypted = Egress::new(now, Codec::Opus, true, &plain, ids, 1);
     encrypted.set_target(Some(0));
     assert!(send(&mut encrypted, &meta, &payload, &clocks).is_none());
