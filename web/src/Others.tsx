@@ -9,6 +9,7 @@ const pages: Record<Part, ComponentType> = {
   embed: lazy(() => import('./embed/EmbedApp')),
   operator: lazy(() => import('./operator/OperatorPage')),
   professional: lazy(() => import('./pro/ProApp')),
+  missing: lazy(() => import('./home/MissingPage')),
 }
 /** For work at a desk: smaller type, more of it. */
 const DESKS: readonly Part[] = ['professional', 'embed', 'operator']

@@ -1,6 +1,10 @@
-export type Part = 'home' | 'info' | 'embed' | 'operator' | 'professional'
+export type Part = 'home' | 'info' | 'embed' | 'operator' | 'professional' | 'missing'
 
-/** Which part of the pages a path of no telephone belongs to. Whatever is nobody else's is the professional's. */
+/** The professional's pages, and everything below most of them. */
+const PROFESSIONAL = /^\/(support\/?$|(connexion|inscription|mes-teleconsultations|compte|admin)(\/|$))/
+const EMBEDDED = /^\/integration\/[^/]+\/?$/
+
+/** Which part of the pages a path of no telephone belongs to. */
 export function partOf(path: string): Part {
   switch (path.replace(/\/+$/, '')) {
     case '':
@@ -14,6 +18,7 @@ export function partOf(path: string): Part {
     case '/exploitation':
       return 'operator'
     default:
-      return path.startsWith('/integration/') ? 'embed' : 'professional'
+      if (EMBEDDED.test(path)) return 'embed'
+      return PROFESSIONAL.test(path) ? 'professional' : 'missing'
   }
 }

@@ -12,6 +12,7 @@ test('each address leads to its own part of the pages', () => {
     embed: ['/integration/api_1'],
     operator: ['/exploitation'],
     professional: ['/connexion', '/mes-teleconsultations/con_1', '/admin', '/admin/journal', '/support', '/compte'],
+    missing: ['/joined', '/c/x', '/connexions', '/administration', '/support/x', '/integration', '/integration/a/b'],
   }
   for (const [part, paths] of Object.entries(others)) {
     for (const path of paths) expect([path, siteOf(path), partOf(path)]).toEqual([path, 'other', part])

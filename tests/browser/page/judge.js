@@ -166,6 +166,17 @@ class Judge {
     return expected
   }
 
+  /** Says what somebody said, as a program that transcribes does: the same `segment` again corrects it. */
+  async caption({ text, segment, final = true, track }) {
+    const attributes = { 'lk.segment_id': segment, 'lk.transcription_final': String(final), ...(track ? { 'lk.transcribed_track_id': track } : {}) }
+    await this.room.localParticipant.sendText(text, { topic: 'lk.transcription', attributes })
+  }
+
+  /** The track by which somebody is heard. */
+  voiceOf(identity) {
+    return this.room.remoteParticipants.get(identity)?.getTrackPublication(Track.Source.Microphone)?.trackSid
+  }
+
   state() {
     return {
       state: this.room?.state,

@@ -79,6 +79,10 @@ test('A portal of another origin holds the call in a frame, hears what happens i
   }
   assert.deepEqual(await violations(frame), [])
 
+  // A program of the portal transcribes: its words are shown in the frame.
+  await page.evaluate((frameOrigin) => document.querySelector('iframe').contentWindow.postMessage({ source: 'portal', version: 1, type: 'caption', id: '1', text: 'Bonjour docteur.', final: true }, frameOrigin), server.http)
+  await frame.locator('.captions', { hasText: 'Bonjour docteur.' }).waitFor()
+
   await frame.getByRole('button', { name: 'Terminer pour tous' }).click()
   await frame.getByRole('dialog').getByRole('button', { name: 'Terminer pour tous' }).click()
   await hears('ended')

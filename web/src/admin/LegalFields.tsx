@@ -49,8 +49,8 @@ export function LegalFields({ typed, onChange, error }: LegalFieldsProps) {
         <TextField label={t.publisherName} maxLength={200} {...tied('publisher/name')} />
         <TextField label={t.publisherRegistration} hint={t.registrationHint} maxLength={200} {...tied('publisher/registration')} />
         <TextArea label={t.publisherAddress} maxLength={500} {...tied('publisher/address')} />
-        <TextArea label={t.hostAddress} maxLength={500} {...tied('host/address')} />
         <TextField label={t.hostName} maxLength={200} {...tied('host/name')} />
+        <TextArea label={t.hostAddress} maxLength={500} {...tied('host/address')} />
         <TextField label={t.dpoEmail} type="email" {...tied('dpo_email')} />
       </div>
       <TextArea label={t.privacyFr} hint={t.textHint} rows={6} maxLength={10_000} {...tied('privacy/fr')} />

@@ -108,7 +108,7 @@ function Form({ first: { value, etag }, onSaved }: { first: Versioned<Values>; o
               />
             ) : (
               <div key={row.kept} className="field">
-                <span className="field-hint">{t.kept[row.kept] ?? row.kept}</span>
+                <p className="field-name">{t.kept[row.kept] ?? row.kept}</p>
                 <p>{t.daysFixed(daysOf(row.hours))}</p>
               </div>
             ),

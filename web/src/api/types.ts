@@ -171,11 +171,14 @@ export interface Person {
   state: PersonState
   here: boolean
   consent?: 'accepted' | 'refused' | null
+  /** Absent where nobody asked who they are. */
   identity_passed?: boolean | null
   device?: 'phone' | 'tablet' | 'desktop' | null
   device_verdict?: 'green' | 'orange' | 'red' | null
   place?: string | null
   callback?: string | null
+  /** Their line carries no picture any more; absent for those who may not know. */
+  picture_suspended?: boolean | null
   may_admit: boolean
 }
 export type Sex = 'M' | 'F' | 'U'

@@ -3,9 +3,11 @@ import { useWords } from '../i18n/call'
 import { HelpLink } from '../ui/HelpLink'
 import { LanguageSwitch } from '../ui/LanguageSwitch'
 import { CloseIcon, Logo, SoundIcon } from '../ui/icons'
+import { useTopic } from '../ui/title'
+import { CaptionArea } from './CaptionArea'
 import { Controls } from './Controls'
 import { FilesPanel } from './FilesPanel'
-import { gridColumns } from './grid'
+import { cellsOf, gridColumns, inOrder } from './grid'
 import type { CallSession, CallView, Notice } from './session'
 import { Sound, Tile } from './Tile'
 import { useFileDrop, useStayAwake } from './hooks'
@@ -18,10 +20,12 @@ export function CallPage({ session, room, files = true }: { session: CallSession
   const { t } = useWords()
   const view = useSyncExternalStore(session.subscribe, session.getView)
   const [filesOpen, setFilesOpen] = useState(false)
+  const [captionsShown, setCaptionsShown] = useState(true)
   const arrived = view.transfers.filter((each) => each.direction === 'in' && each.state === 'done').length
   const [seen, setSeen] = useState(0)
   const filesButton = useRef<HTMLElement | null>(null)
   useStayAwake()
+  useTopic(t.productLine)
 
   const openFiles = useCallback(() => {
     filesButton.current = document.activeElement as HTMLElement | null
@@ -72,6 +76,7 @@ export function CallPage({ session, room, files = true }: { session: CallSession
             )}
             <People view={view} fixed={sharing.length > 0} />
             {view.people.length === 1 && <p className="alone">{t.alone}</p>}
+            <CaptionArea captions={captionsShown ? view.captions : []} nameOf={(identity) => view.people.find((person) => person.identity === identity)?.name} />
           </div>
           {filesOpen && <FilesPanel session={session} view={view} onClose={closeFiles} />}
         </div>
@@ -82,6 +87,8 @@ export function CallPage({ session, room, files = true }: { session: CallSession
         filesOpen={filesOpen}
         news={filesOpen ? 0 : arrived - seen}
         onFiles={!files ? undefined : filesOpen ? closeFiles : openFiles}
+        captionsShown={captionsShown}
+        onCaptions={view.captioned ? () => setCaptionsShown(!captionsShown) : undefined}
       />
       {dropping && maySendFiles && <p className="drop">{t.filesDrop}</p>}
       <Notices notice={view.notice} />
@@ -105,17 +112,17 @@ function People({ view, fixed }: { view: CallView; fixed: boolean }) {
     watcher.observe(list.current)
     return () => watcher.disconnect()
   }, [])
-  const columns = gridColumns(view.people.length, box.width, box.height)
+  const columns = gridColumns(fixed ? view.people.length : cellsOf(view.people), box.width, box.height)
   return (
     <ul
       ref={list}
-      className={fixed ? 'people people-strip' : 'people'}
+      className={fixed ? 'people people-strip' : view.people.length > 2 ? 'people people-pinned' : 'people'}
       style={{ '--columns': columns } as CSSProperties}
       aria-label={t.participants}
       // A strip that scrolls must be reachable with the keyboard.
       {...(fixed ? { tabIndex: 0 } : {})}
     >
-      {view.people.map((person) => (
+      {inOrder(view.people).map((person) => (
         <Tile key={person.identity} person={person} />
       ))}
     </ul>

@@ -1,6 +1,6 @@
 import type { ReactNode } from 'react'
 import { useWords } from '../i18n/call'
-import { CameraIcon, FileIcon, LeaveIcon, MicrophoneIcon, ScreenIcon } from '../ui/icons'
+import { CameraIcon, CaptionsIcon, FileIcon, LeaveIcon, MicrophoneIcon, ScreenIcon } from '../ui/icons'
 import type { CallSession, CallView } from './session'
 
 interface ControlsProps {
@@ -11,9 +11,12 @@ interface ControlsProps {
   news: number
   /** Absent: no files in this call. */
   onFiles: (() => void) | undefined
+  captionsShown: boolean
+  /** Absent: nobody sends captions into this call. */
+  onCaptions: (() => void) | undefined
 }
 
-export function Controls({ session, view, filesOpen, news, onFiles }: ControlsProps) {
+export function Controls({ session, view, filesOpen, news, onFiles, captionsShown, onCaptions }: ControlsProps) {
   const { t } = useWords()
   const { microphoneOn, cameraOn, screenOn } = view
   // Phones have no screen to share with a page.
@@ -69,6 +72,17 @@ export function Controls({ session, view, filesOpen, news, onFiles }: ControlsPr
               {news}
             </span>
           )}
+        </Control>
+      )}
+      {onCaptions !== undefined && (
+        <Control
+          name="captions"
+          word={t.captions}
+          label={captionsShown ? t.captionsHide : t.captionsShow}
+          active={captionsShown}
+          onClick={onCaptions}
+        >
+          <CaptionsIcon />
         </Control>
       )}
       <Control name="leave" word={t.leave} label={t.leave} leave onClick={() => void session.leave()}>

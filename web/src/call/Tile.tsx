@@ -27,6 +27,7 @@ export function Tile({ person, screen = false, ownName }: TileProps) {
     !screen && !person.camera && t.cameraIsOff,
     !screen && person.speaking && t.isSpeaking,
     !screen && person.weak && t.weakConnection,
+    !screen && person.suspended && t.suspended,
   ].filter((state) => state !== false)
   return (
     <li
@@ -44,7 +45,8 @@ export function Tile({ person, screen = false, ownName }: TileProps) {
       <p className="tile-plate">
         {!screen && !person.microphoneOn && <MicrophoneIcon off />}
         <span className="tile-name">{label}</span>
-        {!screen && person.weak && <span className="tile-weak">{t.weakConnection}</span>}
+        {!screen && person.suspended && <span className="tile-weak">{t.suspended}</span>}
+        {!screen && person.weak && !person.suspended && <span className="tile-weak">{t.weakConnection}</span>}
         {states.length > 0 && <span className="unseen">({states.join(', ')})</span>}
       </p>
     </li>

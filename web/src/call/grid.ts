@@ -22,3 +22,16 @@ export function gridColumns(count: number, width: number, height: number): numbe
   }
   return best
 }
+
+interface Placed {
+  role: string | undefined
+}
+
+/** Interpreters first: they have to be seen all the time. The others as they came. */
+export const inOrder = <Person extends Placed>(people: readonly Person[]): Person[] =>
+  [...people].sort((a, b) => Number(isInterpreter(b)) - Number(isInterpreter(a)))
+
+/** Cells that a grid of these people needs: among three and more, signs take two. */
+export const cellsOf = (people: readonly Placed[]): number => people.length + (people.length > 2 ? people.filter(isInterpreter).length : 0)
+
+const isInterpreter = ({ role }: Placed): boolean => role === 'interpreter'

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { lostShare, pictureIn, reasonsOf, type LineSample, type PictureSample } from './quality'
 
 const picture: PictureSample = { width: 1280, height: 720, perSecond: 25, arrived: 1000, lost: 0, limited: 'none' }
-const sample: LineSample = { identity: 'a', name: 'A', isLocal: false, line: 'good', picture }
+const sample: LineSample = { identity: 'a', name: 'A', isLocal: false, line: 'good', suspended: false, picture }
 
 test('a good line has nothing to explain', () => {
   expect(reasonsOf(sample, undefined)).toEqual([])
@@ -13,6 +13,8 @@ test('every cause that is known is named', () => {
   expect(reasonsOf({ ...sample, line: 'lost', picture: undefined }, undefined)).toEqual(['lineLost'])
   expect(reasonsOf({ ...sample, picture: undefined }, undefined)).toEqual(['noPicture'])
   expect(reasonsOf({ ...sample, picture: { ...picture, limited: 'cpu' } }, undefined)).toEqual(['cpu'])
+  expect(reasonsOf({ ...sample, suspended: true, picture: undefined }, undefined)).toEqual(['suspended'])
+  expect(reasonsOf({ ...sample, line: 'poor', suspended: true }, undefined)).toEqual(['linePoor', 'suspended'])
 })
 
 test('losses count from the last look, not from the beginning', () => {

@@ -5,6 +5,8 @@ export interface LineSample {
   isLocal: boolean
   /** The server's judgement of the line. */
   line: 'excellent' | 'good' | 'poor' | 'lost' | 'unknown'
+  /** The server has stopped the picture: the own line does not carry it. */
+  suspended: boolean
   /** The picture that comes or goes; absent while there is none. */
   picture: PictureSample | undefined
 }
@@ -19,7 +21,7 @@ export interface PictureSample {
   limited: 'none' | 'bandwidth' | 'cpu' | 'other'
 }
 
-export type Reason = 'lineLost' | 'linePoor' | 'packetsLost' | 'bandwidth' | 'cpu' | 'noPicture'
+export type Reason = 'suspended' | 'lineLost' | 'linePoor' | 'packetsLost' | 'bandwidth' | 'cpu' | 'noPicture'
 
 /** From here on lost packets are seen. */
 const LOST_SHARE = 0.03
@@ -36,6 +38,8 @@ export function reasonsOf(now: LineSample, before: LineSample | undefined): Reas
   const reasons: Reason[] = []
   if (now.line === 'lost') reasons.push('lineLost')
   if (now.line === 'poor') reasons.push('linePoor')
+  // What the browser tells of a picture that does not come is of before.
+  if (now.suspended) return [...reasons, 'suspended']
   if (now.picture === undefined) return now.line === 'lost' ? reasons : [...reasons, 'noPicture']
   if (now.picture.limited === 'bandwidth' || now.picture.limited === 'cpu') reasons.push(now.picture.limited)
   if (lostShare(now.picture, before?.picture) >= LOST_SHARE) reasons.push('packetsLost')

@@ -8,11 +8,13 @@ import {
   Track,
   type Participant,
   type RemoteTrack,
+  type TextStreamReader,
 } from 'livekit-client'
 import { endReason, explainMediaError, type EndReason } from '../errors'
 import type { Catalogue } from '../i18n/fr/call'
 import type { PlainText } from '../i18n/call'
 import { cameraConstraints, microphoneConstraints, type Captured } from '../media/capture'
+import { CAPTIONS, Captions, endOf, onOfferedCaption, speakerOf, type Caption } from './captions'
 import { pictureIn, type LineSample } from './quality'
 import { Transfers, type Transfer } from './transfers'
 
@@ -27,6 +29,8 @@ export interface PersonView {
   speaking: boolean
   microphoneOn: boolean
   weak: boolean
+  /** The server has stopped this picture: the own line does not carry it. */
+  suspended: boolean
   /** Present while its picture is live. */
   camera: Track | undefined
   screen: Track | undefined
@@ -51,6 +55,9 @@ export interface CallView {
   /** The browser wants a tap before it plays sound. */
   soundBlocked: boolean
   transfers: readonly Transfer[]
+  captions: readonly Caption[]
+  /** Captions came in this call, perhaps none at this moment. */
+  captioned: boolean
   notice: Notice | undefined
   problem: PlainText | undefined
 }
@@ -66,6 +73,8 @@ const RENDER_MS = 80
  */
 export class CallSession {
   readonly transfers: Transfers
+  private readonly captions = new Captions(() => this.changed())
+  private stopOffers = (): void => undefined
   private view: CallView
   private readonly room: Room
   private readonly listeners = new Set<() => void>()
@@ -217,12 +226,19 @@ export class CallSession {
       const from = room.remoteParticipants.get(identity)
       void this.transfers.receive(reader, from ? this.nameOf(from) : identity)
     })
+    room.on(RoomEvent.Connected, () => (this.stopOffers = onOfferedCaption((caption) => this.captions.heard(caption))))
+    room.registerTextStreamHandler(CAPTIONS, (reader, { identity }) => void this.transcribed(reader, identity))
     room.on(RoomEvent.ParticipantConnected, (who) => this.tell((t) => t.someoneJoined(this.nameOf(who))))
     room.on(RoomEvent.ParticipantDisconnected, (who) => this.tell((t) => t.someoneLeft(this.nameOf(who))))
     room.on(RoomEvent.TrackMuted, (publication, who) => {
       if (who.isLocal && publication.source === Track.Source.Microphone && !this.mutingSelf) {
         this.tell((t) => t.mutedByOther)
       }
+    })
+    room.on(RoomEvent.TrackStreamStateChanged, (publication, state, who) => {
+      if (publication.source !== Track.Source.Camera) return
+      const name = this.nameOf(who)
+      this.tell((t) => (state === Track.StreamState.Paused ? t.pictureStopped(name) : t.pictureBack(name)))
     })
     room.on(RoomEvent.LocalAudioSilenceDetected, () => this.tell((t) => t.silent))
     const lost = (): void => this.setReconnecting(true)
@@ -239,9 +255,35 @@ export class CallSession {
       if (this.ended !== undefined) return
       this.ended = endReason(reason)
       clearTimeout(this.timer)
+      this.captions.end()
+      this.stopOffers()
       for (const listener of this.endListeners) listener(this.ended)
       this.endListeners.clear()
     })
+  }
+
+  /** Shows what a program that transcribes sends, as it comes. One's own words are not for oneself. */
+  private async transcribed(reader: TextStreamReader, identity: string): Promise<void> {
+    const { room } = this
+    const { id, attributes = {} } = reader.info
+    const people = [...room.remoteParticipants.values(), room.localParticipant]
+    const track = attributes['lk.transcribed_track_id']
+    const owner = people.find((who) => [...who.trackPublications.values()].some(({ trackSid }) => trackSid === track))
+    const isAgent = room.remoteParticipants.get(identity)?.isAgent ?? false
+    const speaker = speakerOf({ identity, isAgent }, owner?.identity)
+    if (speaker === room.localParticipant.identity) return
+    const caption = { id: `${identity} ${attributes['lk.segment_id'] ?? id}`, identity: speaker }
+    const final = attributes['lk.transcription_final'] !== 'false'
+    let text = ''
+    try {
+      for await (const piece of reader) {
+        text = endOf(text + piece)
+        this.captions.heard({ ...caption, text, final: false })
+      }
+      this.captions.heard({ ...caption, text, final })
+    } catch (error) {
+      console.warn('a caption broke off', error)
+    }
   }
 
   private setReconnecting(reconnecting: boolean): void {
@@ -291,6 +333,8 @@ export class CallSession {
       maySendFiles: (local.permissions?.canPublishData ?? true) && remote.length > 0,
       soundBlocked: !room.canPlaybackAudio,
       transfers: this.transfers.list(),
+      captions: this.captions.list(),
+      captioned: this.captions.came,
       notice: this.notice,
       problem: this.problem,
     }
@@ -313,6 +357,7 @@ const REDRAWING = [
   RoomEvent.ActiveSpeakersChanged,
   RoomEvent.ConnectionQualityChanged,
   RoomEvent.AudioPlaybackStatusChanged,
+  RoomEvent.TrackStreamStateChanged,
 ] as const
 
 const LINES: Record<ConnectionQuality, LineSample['line']> = {
@@ -327,11 +372,17 @@ async function lineOf(who: Participant, name: string): Promise<LineSample> {
   const publication = who.getTrackPublication(Track.Source.Camera)
   const track = publication?.isMuted === true ? undefined : (publication?.track as RemoteTrack | LocalVideoTrack | undefined)
   const report = await track?.getRTCStatsReport().catch(() => undefined)
-  return { identity: who.identity, name, isLocal: who.isLocal, line: LINES[who.connectionQuality], picture: report === undefined ? undefined : pictureIn(report.values()) }
+  return { identity: who.identity, name, isLocal: who.isLocal, line: LINES[who.connectionQuality], suspended: isSuspended(who), picture: report === undefined ? undefined : pictureIn(report.values()) }
 }
 
 function nameOf(who: Participant): string {
   return who.name !== undefined && who.name !== '' ? who.name : who.identity
+}
+
+/** The server holds back the picture of this person, for want of room on the line that it should come by. */
+function isSuspended(who: Participant): boolean {
+  const publication = who.getTrackPublication(Track.Source.Camera)
+  return !who.isLocal && publication?.isMuted === false && publication.track?.streamState === Track.StreamState.Paused
 }
 
 function personView(who: Participant, name: string, back: boolean): PersonView {
@@ -348,6 +399,7 @@ function personView(who: Participant, name: string, back: boolean): PersonView {
     speaking: who.isSpeaking,
     microphoneOn: who.isMicrophoneEnabled,
     weak: who.connectionQuality === ConnectionQuality.Poor || who.connectionQuality === ConnectionQuality.Lost,
+    suspended: isSuspended(who),
     camera: live(Track.Source.Camera),
     screen: live(Track.Source.ScreenShare),
   }

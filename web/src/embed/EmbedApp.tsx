@@ -5,6 +5,7 @@ import { eventsOf, listen } from '../api/hints'
 import { asApiError } from '../api/useAction'
 import type { Me, Session } from '../api/types'
 import { MeContext, SessionContext } from '../auth/session'
+import { offerCaption } from '../call/captions'
 import { useEmbedWords } from '../i18n/embed'
 import { ConsultationPage } from '../pro/ConsultationPage'
 import { takeFragment } from '../pro/router'
@@ -13,7 +14,7 @@ import { Page } from '../ui/Page'
 import { PageSpinner } from '../ui/Progress'
 import { Toasts } from '../ui/Toasts'
 import '../pro/pro.css'
-import { between, momentOf, originAround, post, type Moment, type Received } from './protocol'
+import { between, captionIn, momentOf, originAround, post, type Moment, type Received } from './protocol'
 
 interface Redeemed {
   access_token: string
@@ -79,6 +80,14 @@ function Inside({ opened: { id, origin, session } }: { opened: Opened }) {
   const sessions = useMemo(() => ({ session: current, setSession: setCurrent }), [current])
   const own = useMemo(() => ({ me: strangerOf(session), reload: () => undefined }), [session])
   useEffect(() => tellAbout(id, origin), [id, origin])
+  useEffect(() => {
+    const hear = (event: MessageEvent): void => {
+      const caption = captionIn(event, origin, window.parent)
+      if (caption !== undefined) offerCaption(caption)
+    }
+    addEventListener('message', hear)
+    return () => removeEventListener('message', hear)
+  }, [origin])
   return (
     <SessionContext value={sessions}>
       <MeContext value={own}>

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Person } from '../api/types'
-import { between, momentOf, type Moment } from './protocol'
+import { between, captionIn, momentOf, type Moment } from './protocol'
 
 const person = (role: Person['role'], state: Person['state']): Person => ({ id: `${role}-${state}`, name: 'Anne', role, state, here: true, may_admit: false })
 const quiet: Moment = { joined: false, waiting: 0, present: 0, over: undefined, documents: [] }
@@ -33,4 +33,16 @@ test('a frame that opens in the middle tells who waits, and no document of befor
 test('nothing that is told names a person', () => {
   const after = momentOf({ status: 'ended', participants: [person('owner', 'connected'), person('patient', 'waiting')] }, [])
   expect(JSON.stringify(between('cs_1', quiet, after))).not.toContain('Anne')
+})
+
+test('captions are taken from the portal around the frame and from nobody else', () => {
+  const around = {} as Window
+  const data = { source: 'portal', version: 1, type: 'caption', id: '7', participant_id: 'par_1', text: 'Bonjour.', final: false }
+  const taken = (more: Partial<Record<'data' | 'origin' | 'source', unknown>>): unknown =>
+    captionIn({ data, origin: 'https://portail.example', source: around, ...more } as MessageEvent, 'https://portail.example', around)
+  expect(taken({})).toEqual({ id: 'portal 7', identity: 'par_1', text: 'Bonjour.', final: false })
+  expect(taken({ data: { ...data, participant_id: undefined, final: undefined } })).toEqual({ id: 'portal 7', identity: '', text: 'Bonjour.', final: true })
+  expect(taken({ origin: 'https://autre.example' })).toBeUndefined()
+  expect(taken({ source: {} })).toBeUndefined()
+  for (const wrong of [null, 'caption', { ...data, type: 'admit' }, { ...data, version: 2 }, { ...data, text: 3 }, { ...data, id: undefined }]) expect(taken({ data: wrong })).toBeUndefined()
 })

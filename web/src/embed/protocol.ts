@@ -4,6 +4,7 @@
  * The portal hears `{ source: 'chevet', version: 1, type, … }` and checks `event.origin` before it believes any of it.
  */
 import type { Consultation, Person } from '../api/types'
+import type { Caption } from '../call/captions'
 
 export type Message =
   /** The link was good; the consultation is shown. */
@@ -73,6 +74,18 @@ export function between(id: string, before: Moment | undefined, after: Moment): 
 export function post(origin: string | undefined, message: Message): void {
   if (origin === undefined || window.parent === window) return
   window.parent.postMessage({ source: 'chevet', version: 1, ...message }, origin)
+}
+
+/**
+ * What the portal tells the frame, version 1: words that a program of its own heard. Nothing else is taken, and from nobody but
+ * the page around the frame.
+ */
+export function captionIn(event: Pick<MessageEvent, 'data' | 'origin' | 'source'>, origin: string, around: unknown): Caption | undefined {
+  if (event.origin !== origin || event.source !== around) return undefined
+  const { source, version, type, id, text, final, participant_id } = Object(event.data) as Record<string, unknown>
+  if (source !== 'portal' || version !== 1 || type !== 'caption') return undefined
+  if (typeof id !== 'string' || typeof text !== 'string') return undefined
+  return { id: `portal ${id}`, identity: typeof participant_id === 'string' ? participant_id : '', text, final: final !== false }
 }
 
 /**

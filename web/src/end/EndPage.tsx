@@ -65,7 +65,7 @@ function Card({ words: [title, text], children }: { words: [PlainText, PlainText
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => heading.current?.focus(), [])
   return (
-    <Page>
+    <Page topic={t[title]}>
       <div className="card">
         <h1 ref={heading} tabIndex={-1}>
           {t[title]}

@@ -1,7 +1,8 @@
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 
-const files = import.meta.glob<string>('../**/*.tsx', { query: '?raw', import: 'default', eager: true })
+/** What comes before the first tap is drawn without React. */
+const files = import.meta.glob<string>(['../**/*.tsx', '../patient/landing/*.ts'], { query: '?raw', import: 'default', eager: true })
 
 /** Attributes, of elements and of our components, that people see or hear. */
 const SAID = new Set([
@@ -10,6 +11,9 @@ const SAID = new Set([
 ])
 /** The same in every language. */
 const NAMES = new Set(['Chevet', 'RPPS', 'ADELI', 'NGAP', 'A−', 'A+', 'aA', 'Langue / Language'])
+
+/** Functions of those pages whose arguments are words. */
+const WORDED = ['button', 'words']
 
 /** Texts of a source that are written where people read them. */
 function hardCoded(source: string): string[] {
@@ -37,11 +41,21 @@ function hardCoded(source: string): string[] {
       if (!isComparison(node)) value(node.right)
     } else if (ts.isParenthesizedExpression(node) || ts.isAsExpression(node)) value(node.expression)
   }
+  /** The children of an element that is drawn without React, and those of its attributes that are said. */
+  const drawn = ([, given, ...children]: readonly ts.Expression[]): void => {
+    children.forEach(value)
+    if (given === undefined || !ts.isObjectLiteralExpression(given)) return
+    for (const each of given.properties) {
+      if (ts.isPropertyAssignment(each) && SAID.has(each.name.getText().replaceAll("'", ''))) value(each.initializer)
+    }
+  }
   const walk = (node: ts.Node): void => {
     if (ts.isJsxText(node)) say(node.text)
     else if (ts.isJsxAttribute(node)) {
       if (SAID.has(node.name.getText())) value(node.initializer && ts.isJsxExpression(node.initializer) ? node.initializer.expression : node.initializer)
     } else if (ts.isJsxExpression(node) && !ts.isJsxAttribute(node.parent)) value(node.expression)
+    else if (ts.isCallExpression(node) && node.expression.getText() === 'h') drawn(node.arguments)
+    else if (ts.isCallExpression(node) && WORDED.includes(node.expression.getText())) node.arguments.forEach((each) => (ts.isObjectLiteralExpression(each) ? undefined : value(each)))
     else if (toasts && ts.isCallExpression(node) && node.expression.getText() === 'tell') node.arguments.forEach(value)
     ts.forEachChild(node, walk)
   }
@@ -67,5 +81,7 @@ test('words that are written into a page are found', () => {
   expect(page('<TextField label={on ? "Oui" : t.no} />')).toEqual(['Oui'])
   expect(page('<p>{`${name} attend`}</p>')).toEqual(['attend'])
   expect(page('<p>{t.hello} {count}, {kind === "sms" && t.sms}</p>')).toEqual([])
+  expect(page("h('p', { class: 'patient', 'aria-label': 'Fermer' }, 'Bonjour', t.hello)")).toEqual(['Bonjour', 'Fermer'])
+  expect(page("button('Aller', go, { sign: 'arrow', test: 'go' })")).toEqual(['Aller'])
   expect(page('<i className="icon" data-test="begin" type="button" />')).toEqual([])
 })

@@ -34,7 +34,7 @@ export function JoinPage({ link, failure, joining, onJoin, back }: JoinPageProps
   const enter = (): void => onJoin(preview.take(), name.trim() || link.name)
   const ready = preview.state === 'ready'
   return (
-    <Page>
+    <Page topic={t.joinTitle}>
       <div className="join">
         <section className="join-words">
           <h1 ref={heading} tabIndex={-1}>

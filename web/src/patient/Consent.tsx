@@ -1,4 +1,5 @@
 import { useCallback, useEffect, useState } from 'react'
+import { useCommon } from '../i18n/common'
 import { Button } from '../ui/Button'
 import { TextField } from '../ui/Field'
 import { Notice } from '../ui/Notice'
@@ -12,6 +13,7 @@ import { usePatientWords } from './words'
 
 export function Consent({ visit, phone }: { visit: Visit; phone: string | undefined }) {
   const { t, language } = usePatientWords()
+  const { t: common } = useCommon()
   const { api } = visit
   const [text, setText] = useState<ConsentText>()
   const [failed, setFailed] = useState(false)
@@ -61,6 +63,11 @@ export function Consent({ visit, phone }: { visit: Visit; phone: string | undefi
               <li key={line}>{line}</li>
             ))}
           </ul>
+          <p>
+            <a href="/confidentialite" target="_blank" rel="noreferrer">
+              {t.privacy} ({common.newTab})
+            </a>
+          </p>
           {minor && (
             <TextField
               label={t.representative}

@@ -1,6 +1,8 @@
 import { lazy, Suspense, useState, type ReactNode } from 'react'
 import type { Consultation } from '../api/types'
 import type { EndReason } from '../errors'
+import { useCommon } from '../i18n/common'
+import { useWords as useDeskWords } from '../i18n/desk'
 import { useWords as useDocumentWords } from '../i18n/deskDocuments'
 import { useWords, type PlainText } from '../i18n/pro'
 import { useMe } from '../auth/session'
@@ -48,6 +50,7 @@ export function ConsultationPage({ id }: { id: string }) {
 /** Tells of what came while the eyes are elsewhere. */
 function News() {
   const { t } = useDocumentWords()
+  const { t: desk } = useDeskWords()
   const { t: words } = useWords()
   const { consultation, documents, payments } = useDesk()
   const tell = useToast()
@@ -58,6 +61,9 @@ function News() {
   useNews(consultation.participants, (one) => `${one.id} ${one.consent ?? ''}`, (one) => {
     if (one.consent === 'refused') tell(words.refusedBy(one.name === '' ? words.roles[one.role] : one.name))
   })
+  useNews(consultation.participants, (one) => `${one.id} ${String(one.picture_suspended)}`, (one) => {
+    if (one.picture_suspended === true) tell(desk.missesTold(one.name === '' ? words.roles[one.role] : one.name))
+  })
   useNews(payments.value, (one) => `${one.id} ${one.paid_at ?? ''}`, (one) => {
     const text = paidText(one)
     if (text !== undefined) tell(text)
@@ -67,6 +73,7 @@ function News() {
 
 function Inside({ problem }: { problem: ReactNode }) {
   const { t } = useWords()
+  const { t: common } = useCommon()
   const { consultation, reload } = useDesk()
   const [calling, setCalling] = useState(false)
   const [left, setLeft] = useState<EndReason>()
@@ -85,7 +92,7 @@ function Inside({ problem }: { problem: ReactNode }) {
   }
   const { id, status } = consultation
   return (
-    <Frame title={t.consultationWith(whoOf(consultation) ?? t.noName)} screen={id} at={paths.consultation(id)}>
+    <Frame topic={common.product} title={t.consultationWith(whoOf(consultation) ?? t.noName)} screen={id} at={paths.consultation(id)}>
       {problem}
       {left !== undefined && <Notice>{t[consultation.ended_at === undefined || consultation.ended_at === null ? LEFT[left] : 'endedCall']}</Notice>}
       <About onEnter={() => setCalling(true)} />

@@ -29,7 +29,7 @@ export function useLogout(): { busy: boolean; logout: () => void; notice: ReactN
 }
 
 /** The frame of the pages behind the login: navigation, and who waits. */
-export function Frame({ title, screen, at, children }: { title: string; screen: string; at?: string; children: ReactNode }) {
+export function Frame({ title, topic = title, screen, at, children }: { title: string; topic?: string; screen: string; at?: string; children: ReactNode }) {
   const { t } = useWords()
   const { session } = useSession()
   const { waiting } = useWaiting()
@@ -39,6 +39,7 @@ export function Frame({ title, screen, at, children }: { title: string; screen: 
     <Page
       line={t.line}
       title={title}
+      topic={topic}
       screen={screen}
       wide
       navigation={!embedded() &&

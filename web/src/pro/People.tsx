@@ -93,6 +93,7 @@ function About({ person }: { person: Person }) {
       <p className="pro-row">
         {person.device_verdict !== undefined && person.device_verdict !== null && <Chip tone={VERDICT_TONES[person.device_verdict]}>{t.verdicts[person.device_verdict]}</Chip>}
         {AWAY.includes(person.state) && !person.here && <Chip tone="warn">{desk.away}</Chip>}
+        {person.picture_suspended === true && <Chip tone="warn">{desk.missesOne}</Chip>}
         {person.consent === 'refused' && <Chip tone="bad">{t.consentRefused}</Chip>}
         {person.state === 'waiting' && (person.consent === undefined || person.consent === null) && <Chip tone="warn">{t.consentMissing}</Chip>}
         {person.role === 'patient' && person.identity_passed === false && <Chip tone="warn">{t.identityFailed}</Chip>}

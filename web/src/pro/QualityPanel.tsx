@@ -1,9 +1,10 @@
 import { useEffect, useState } from 'react'
-import { reasonsOf, type LineSample } from '../call/quality'
+import { reasonsOf, type LineSample, type Reason } from '../call/quality'
 import type { CallSession } from '../call/session'
 import { useWords } from '../i18n/desk'
 import { Chip, type Tone } from '../ui/Chip'
 import { Spinner } from '../ui/Progress'
+import { useDesk } from './desk'
 
 /** Between two looks, in milliseconds. */
 const LOOK_MS = 3000
@@ -12,6 +13,7 @@ const TONES: Record<LineSample['line'], Tone> = { excellent: 'good', good: 'good
 /** How each line is, and why a picture is not better: only what the server and the browser know. */
 export function QualityPanel({ session }: { session: CallSession }) {
   const { t } = useWords()
+  const { consultation } = useDesk()
   const [looks, setLooks] = useState<{ now: readonly LineSample[]; before: readonly LineSample[] }>()
   useEffect(() => {
     let gone = false
@@ -33,6 +35,8 @@ export function QualityPanel({ session }: { session: CallSession }) {
       <ul className="doc-list">
         {looks.now.map((sample) => {
           const reasons = reasonsOf(sample, looks.before.find(({ identity }) => identity === sample.identity))
+          const words: Partial<Record<Reason, string>> = sample.isLocal ? t.reasonsYou : t.reasonsThem
+          const receives = consultation.participants.find(({ id }) => id === sample.identity)?.picture_suspended !== true
           return (
             <li key={sample.identity} className="doc">
               <p className="pro-row">
@@ -40,7 +44,8 @@ export function QualityPanel({ session }: { session: CallSession }) {
                 <Chip tone={TONES[sample.line]}>{t.lines[sample.line]}</Chip>
               </p>
               {sample.picture !== undefined && <p className="doc-about">{(sample.isLocal ? t.pictureSent : t.pictureReceived)(sample.picture.width, sample.picture.height, sample.picture.perSecond)}</p>}
-              {reasons.map((reason) => <p key={reason}>{sample.isLocal ? t.reasonsYou[reason] : t.reasonsThem[reason]}</p>)}
+              {reasons.map((reason) => <p key={reason}>{words[reason]}</p>)}
+              {!receives && <p>{t.missesPicture}</p>}
             </li>
           )
         })}

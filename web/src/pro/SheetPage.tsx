@@ -29,7 +29,7 @@ export function SheetPage({ id }: { id: string }) {
     </Button>
   )
   return (
-    <Frame title={title} screen={`sheet ${id}`}>
+    <Frame title={title} topic={t.sheetTitle} screen={`sheet ${id}`}>
       <To path={paths.consultation(id)}>{desk.sheetBack}</To>
       <ProblemNotice problem={sheet.problem ?? action.problem} />
       {sheet.value === undefined ? sheet.problem === undefined && <Spinner /> : (

@@ -3,6 +3,7 @@ import { consultations } from '../api/clinic'
 import { allEvents, listen } from '../api/hints'
 import type { Item } from '../api/types'
 import { useWords } from '../i18n/pro'
+import { showWaiting } from '../ui/title'
 import { ring } from './ring'
 
 interface WaitingState {
@@ -88,7 +89,7 @@ export function Waiting({ enabled, children }: { enabled: boolean; children: Rea
 
   useEffect(() => {
     const count = waiting.reduce((sum, item) => sum + item.waiting, 0)
-    document.title = count > 0 ? `(${count}) Chevet` : 'Chevet'
+    showWaiting(count)
   }, [waiting])
   const value = useMemo(() => ({ waiting, beat, alerts, setAlerts }), [waiting, beat, alerts, setAlerts])
   return <WaitingContext value={value}>{children}</WaitingContext>

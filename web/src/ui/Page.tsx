@@ -5,12 +5,15 @@ import { HelpLink } from './HelpLink'
 import { LanguageSwitch } from './LanguageSwitch'
 import { HelpIcon, Logo } from './icons'
 import { shown } from './shown'
+import { useTopic } from './title'
 
 interface PageProps {
   /** Under the name of the product. */
   line?: string
   /** The one heading of first rank. A page that brings its own leaves it out. */
   title?: ReactNode
+  /** What the window is called, where that is not the heading: a heading may name a person. */
+  topic?: string
   /** What changes when another screen takes this one's place: the heading then takes the focus. */
   screen?: string
   /** Between the name and the language: the professional's navigation. */
@@ -26,9 +29,10 @@ interface PageProps {
 const HELP = { href: '/aide' }
 
 /** The frame of every page but the call itself. */
-export function Page({ line, title, screen, navigation, help = HELP, foot, wide = false, children }: PageProps) {
+export function Page({ line, title, topic, screen, navigation, help = HELP, foot, wide = false, children }: PageProps) {
   const { t } = useCommon()
   const heading = useRef<HTMLHeadingElement>(null)
+  useTopic(topic ?? (typeof title === 'string' ? title : (line ?? t.product)))
   useEffect(() => {
     const name = screen ?? ''
     // Not on arrival: browsers begin at the top of a page by themselves.

@@ -24,6 +24,7 @@ export const CameraIcon = ({ off = false }: { off?: boolean }) => <Icon>{camera}
 export const ScreenIcon = () => (
   <Icon><path d="M4 4.5h16a1.5 1.5 0 0 1 1.5 1.5v9.5A1.5 1.5 0 0 1 20 17H4a1.5 1.5 0 0 1-1.5-1.5V6A1.5 1.5 0 0 1 4 4.5zM8.5 20.5h7M12 13.5v-6m-2.5 2.5L12 7.5l2.5 2.5" /></Icon>
 )
+export const CaptionsIcon = () => <Icon><path d="M4 5.500h16A1.500 1.500 0 0 1 21.500 7v10a1.500 1.500 0 0 1-1.500 1.500H4A1.500 1.500 0 0 1 2.500 17V7A1.500 1.500 0 0 1 4 5.500zM6 14.500h5.500M14 14.500h4M6 11h2.500M11 11h7" /></Icon>
 export const FileIcon = () => <Icon><path d={paths.file} /></Icon>
 export const LeaveIcon = () => (
   <Icon><path d="M3 14.5c0-3.5 4-6 9-6s9 2.5 9 6c0 1-.6 1.800-1.600 1.700l-2.700-.4c-.8-.1-1.400-.8-1.400-1.600v-1.5a12 12 0 0 0-6.600 0v1.5c0 .8-.6 1.5-1.400 1.600l-2.700.4c-1 .1-1.600-.7-1.600-1.700z" /></Icon>

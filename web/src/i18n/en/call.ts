@@ -60,6 +60,13 @@ export const en: Catalogue = {
   mutedByOther: 'The organiser muted your microphone.',
   silent: 'We cannot hear you. Is the microphone switched off?',
   weakConnection: 'weak connection',
+  suspended: 'picture suspended',
+  pictureStopped: (name) => `The picture of ${name} is suspended: your connection is too weak. Sound goes on.`,
+  pictureBack: (name) => `The picture of ${name} is back.`,
+  captions: 'Captions',
+  captionsHide: 'Captions: hide them',
+  captionsShow: 'Captions: show them',
+  captionOf: (name, text) => `${name}: ${text}`,
 
   filesTitle: 'Files',
   filesClose: 'Close files',

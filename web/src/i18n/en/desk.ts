@@ -16,6 +16,7 @@ export const en: Catalogue = {
     noPicture: 'Your camera is off.',
   },
   reasonsThem: {
+    suspended: 'The picture of this person is suspended: your connection cannot carry it. Sound goes on. The picture comes back by itself.',
     lineLost: 'This person’s connection is cut.',
     linePoor: 'This person’s connection is weak.',
     packetsLost: 'Data is lost before it reaches you.',
@@ -23,6 +24,9 @@ export const en: Catalogue = {
     cpu: 'The picture is reduced: the device is too busy.',
     noPicture: 'No picture: the camera is off, or the page is in the background.',
   },
+  missesPicture: 'A picture does not reach this person any more: their connection is too weak. Sound gets through.',
+  missesOne: 'Misses a picture',
+  missesTold: (name) => `A picture does not reach ${name} any more: their connection is too weak. Sound gets through.`,
   away: 'Page closed or screen off',
 
   sheetPage: (name) => `Billing sheet: ${name}`,

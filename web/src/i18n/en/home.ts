@@ -18,6 +18,9 @@ export const en: Catalogue = {
   accessibility: 'Accessibility: not compliant',
   privacy: 'Privacy',
   toHome: 'Back to the start',
+  missingPageTitle: 'This page does not exist',
+  missingPageText: 'The address is wrong, or the page is gone.',
+  missingPageLink: 'For an appointment, touch the link of the message you got.',
   failed: 'The server does not answer. Try again in a moment.',
 
   helpTitle: 'Help',
@@ -55,14 +58,14 @@ export const en: Catalogue = {
   accessibilityStatus: 'Status: not compliant. This site was not audited against RGAA 4.1, so it cannot be declared compliant.',
   doneTitle: 'What is checked',
   done: [
-    'The main screens are checked by an automatic tool (axe, rules of WCAG 2.2 A and AA) with every change. Such a tool sees a part of the obstacles only.',
+    'The screens are checked by an automatic tool (axe, rules of WCAG 2.2 A and AA), in both languages and all themes. Such a tool sees a part of the obstacles only.',
     'The keyboard is enough for forms, tabs and dialogs.',
     'The text size can be set; there are three themes, one of high contrast.',
     'What happens in a call is announced to screen readers.',
   ],
   missingTitle: 'What is missing',
   missing: [
-    'No live captions.',
+    'Live captions show only where the organisation connects a service that transcribes. None is provided.',
     'No trial with disabled persons has taken place.',
     'Documents sent by professionals or patients stay as they were made.',
   ],

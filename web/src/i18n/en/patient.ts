@@ -17,6 +17,7 @@ export const en: Catalogue = {
   locked: (hour) => `Ask your professional to let you in. Or try again at ${hour}.`,
 
   consentTitle: 'Before we begin',
+  privacy: 'Privacy',
   accept: 'I accept',
   refuse: 'I refuse',
   representative: 'Your name, to answer for the patient',
@@ -127,6 +128,7 @@ export const en: Catalogue = {
   backToCall: 'Back to the call',
   frozen: 'Your camera has stopped.',
   rouse: 'Restart the camera',
+  pictureStopped: 'Your connection is weak. The picture stops. Sound goes on.',
   lostTitle: 'The connection is lost',
   lost: 'The connection is lost. Trying to reconnect you.',
   lostLong: 'Do not leave. Your professional can call you.',

@@ -61,6 +61,13 @@ export const fr = {
   mutedByOther: 'Votre micro a été coupé par l’organisateur.',
   silent: 'On ne vous entend pas. Le micro est-il coupé ?',
   weakConnection: 'connexion faible',
+  suspended: 'image suspendue',
+  pictureStopped: (name: string) => `L’image de ${name} est suspendue : votre connexion est trop faible. Le son continue.`,
+  pictureBack: (name: string) => `L’image de ${name} est revenue.`,
+  captions: 'Sous-titres',
+  captionsHide: 'Sous-titres : les masquer',
+  captionsShow: 'Sous-titres : les afficher',
+  captionOf: (name: string, text: string) => `${name} : ${text}`,
 
   filesTitle: 'Fichiers échangés',
   filesClose: 'Fermer les fichiers',

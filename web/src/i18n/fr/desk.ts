@@ -15,6 +15,7 @@ export const fr = {
     noPicture: 'Votre caméra est coupée.',
   },
   reasonsThem: {
+    suspended: 'L’image de cette personne est suspendue : votre connexion ne la porte plus. Le son continue. Elle reviendra seule.',
     lineLost: 'La connexion de cette personne est coupée.',
     linePoor: 'La connexion de cette personne est faible.',
     packetsLost: 'Des données se perdent avant de vous arriver.',
@@ -22,6 +23,9 @@ export const fr = {
     cpu: 'L’image est réduite : appareil trop chargé.',
     noPicture: 'Pas d’image : caméra coupée, ou page en arrière-plan.',
   },
+  missesPicture: 'Une image n’arrive plus chez cette personne : sa connexion est trop faible. Le son passe.',
+  missesOne: 'Une image ne lui arrive plus',
+  missesTold: (name: string) => `${name} ne reçoit plus une image : sa connexion est trop faible. Le son passe.`,
   away: 'Page fermée ou écran éteint',
 
   sheetPage: (name: string) => `Fiche FSE : ${name}`,

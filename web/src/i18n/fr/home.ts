@@ -19,6 +19,9 @@ export const fr = {
   accessibility: 'Accessibilité : non conforme',
   privacy: 'Confidentialité',
   toHome: 'Retour à l’accueil',
+  missingPageTitle: 'Cette page n’existe pas',
+  missingPageText: 'L’adresse est fausse, ou la page n’existe plus.',
+  missingPageLink: 'Pour un rendez-vous, touchez le lien du message reçu.',
   failed: 'Le serveur ne répond pas. Réessayez dans un moment.',
 
   helpTitle: 'Aide',
@@ -56,14 +59,14 @@ export const fr = {
   accessibilityStatus: 'État : non conforme. Ce site n’a pas été audité selon le RGAA 4.1 ; il ne peut donc pas être déclaré conforme.',
   doneTitle: 'Ce qui est vérifié',
   done: [
-    'Les écrans principaux sont contrôlés par un outil automatique (axe, règles WCAG 2.2 A et AA) à chaque modification. Un tel outil ne voit qu’une partie des obstacles.',
+    'Les écrans sont contrôlés par un outil automatique (axe, règles WCAG 2.2 A et AA), dans les deux langues et tous les thèmes. Un tel outil ne voit qu’une partie des obstacles.',
     'Le clavier suffit pour les formulaires, les onglets et les fenêtres.',
     'La taille du texte se règle ; trois thèmes existent, dont un très contrasté.',
     'Les événements de l’appel sont annoncés aux lecteurs d’écran.',
   ],
   missingTitle: 'Ce qui manque',
   missing: [
-    'Pas de sous-titres en direct.',
+    'Des sous-titres en direct ne s’affichent que si l’établissement branche un service qui transcrit. Aucun n’est fourni.',
     'Aucun essai avec des personnes handicapées n’a eu lieu.',
     'Les documents envoyés par les soignants ou les patients restent comme ils ont été faits.',
   ],

@@ -16,6 +16,7 @@ export const fr = {
   locked: (hour: string) => `Demandez à votre soignant de vous faire entrer. Ou réessayez à ${hour}.`,
 
   consentTitle: 'Avant de commencer',
+  privacy: 'Confidentialité',
   accept: 'J’accepte',
   refuse: 'Je refuse',
   representative: 'Votre nom, pour répondre à la place du patient',
@@ -126,6 +127,7 @@ export const fr = {
   backToCall: 'Revenir à l’appel',
   frozen: 'Votre caméra s’est arrêtée.',
   rouse: 'Rallumer la caméra',
+  pictureStopped: 'Votre connexion est faible. L’image s’arrête. Le son continue.',
   lostTitle: 'La connexion est coupée',
   lost: 'La connexion est coupée. On essaie de vous reconnecter.',
   lostLong: 'Ne partez pas. Votre soignant peut vous appeler.',

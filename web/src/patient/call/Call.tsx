@@ -1,4 +1,6 @@
 import { useEffect, useRef, useState, useSyncExternalStore, type ReactNode } from 'react'
+import { CaptionArea } from '../../call/CaptionArea'
+import { inOrder } from '../../call/grid'
 import type { CallSession, PersonView } from '../../call/session'
 import { Sound, Tile } from '../../call/Tile'
 import { useWords as useCallWords } from '../../i18n/call'
@@ -7,6 +9,7 @@ import { Button } from '../../ui/Button'
 import { useToast } from '../../ui/Toasts'
 import { CameraIcon, CloseIcon, LeaveIcon, MicrophoneIcon, MoreIcon, RetryIcon, SoundIcon, TurnIcon } from '../../ui/icons'
 import { shown } from '../../ui/shown'
+import { useTopic } from '../../ui/title'
 import type { GuestView } from '../api'
 import type { Document } from '../handed/api'
 import { NewDocument, Sendings } from '../handed/Documents'
@@ -20,7 +23,7 @@ import { useBackButton } from '../useBackButton'
 import type { Visit } from '../useVisit'
 import { usePatientWords } from '../words'
 import { Patience } from './Patience'
-import { changesBetween, inOrder } from './people'
+import { changesBetween } from './people'
 import { More } from './More'
 import { useDeadSound, useFrozen } from './tracks'
 
@@ -43,6 +46,7 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
   const [cameras, setCameras] = useState(0)
   const [leaving, setLeaving] = useState(false)
   const [more, setMore] = useState(false)
+  const [captionsShown, setCaptionsShown] = useState(true)
   const [viewing, setViewing] = useState<Document>()
   const heading = useRef<HTMLHeadingElement>(null)
   useEffect(() => {
@@ -50,6 +54,7 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
     shown.screen = 'call'
     void listDevices().then((devices) => setCameras(devices.cameras.length))
   }, [])
+  useTopic(t.line)
   useBackButton(() => setLeaving(true))
   useNewcomers(guest)
 
@@ -61,6 +66,10 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
   const rouse = (): void => void session.setCamera(false).then(() => session.setCamera(true))
   const news = handed.news[0]
   const due = foremost(payments.all, payments.aside)
+  const speaker = (identity: string): string | undefined => {
+    const person = others.find((one) => one.identity === identity)
+    return person && nameOf(person, guest, t)
+  }
   return (
     <div className="pcall" data-test="patient-call">
       <main className="pcall-stage">
@@ -119,6 +128,13 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
               </Button>
             </p>
           )}
+          <div role="status">
+            {others.some((person) => person.suspended) && (
+              <p className="banner" data-test="suspended">
+                {t.pictureStopped}
+              </p>
+            )}
+          </div>
           {dead && (
             <p className="banner" role="status" data-test="silent">
               {t.silent}
@@ -126,6 +142,7 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
           )}
         </div>
         <div className="pcall-cards">
+          <CaptionArea captions={captionsShown ? view.captions : []} nameOf={speaker} />
           {handed.sending.length > 0 && !more && (
             <section className="pcard">
               <Sendings handed={handed} />
@@ -174,7 +191,16 @@ export function Call({ session, microphone, visit, handed, payments, phone }: Ca
       {view.sounds.map(({ sid, track }) => (
         <Sound key={sid} track={track} />
       ))}
-      {more && <More visit={visit} handed={handed} phone={phone} onClose={() => setMore(false)} />}
+      {more && (
+        <More
+          visit={visit}
+          handed={handed}
+          phone={phone}
+          captionsShown={captionsShown}
+          onCaptions={view.captioned ? () => setCaptionsShown(!captionsShown) : undefined}
+          onClose={() => setMore(false)}
+        />
+      )}
       {viewing !== undefined && (
         <Viewer
           api={visit.api}

@@ -1,8 +1,9 @@
+import { useWords as useCallWords } from '../../i18n/call'
 import { useCommon } from '../../i18n/common'
 import { TextSize, ThemeChoice } from '../../ui/DisplayMenu'
 import { Dialog } from '../../ui/Dialog'
 import { Button } from '../../ui/Button'
-import { ArrowIcon } from '../../ui/icons'
+import { ArrowIcon, CaptionsIcon } from '../../ui/icons'
 import { Documents } from '../handed/Documents'
 import type { Handed } from '../handed/useHanded'
 import { HelpText } from '../Help'
@@ -13,13 +14,17 @@ interface MoreProps {
   visit: Visit
   handed: Handed
   phone: string | undefined
+  captionsShown: boolean
+  /** Absent: nobody sends captions into this call. */
+  onCaptions: (() => void) | undefined
   onClose: () => void
 }
 
 /** Everything of the call that is not one of its buttons. */
-export function More({ visit, handed, phone, onClose }: MoreProps) {
+export function More({ visit, handed, phone, captionsShown, onCaptions, onClose }: MoreProps) {
   const { t } = usePatientWords()
   const { t: common } = useCommon()
+  const { t: call } = useCallWords()
   return (
     <Dialog title={t.moreLabel} onClose={onClose} actions={<Button icon={<ArrowIcon />} onClick={onClose}>{t.backToCall}</Button>}>
       {handed.possible && <Documents api={visit.api} handed={handed} zone={visit.facts.guest.zone} />}
@@ -29,6 +34,11 @@ export function More({ visit, handed, phone, onClose }: MoreProps) {
           <span>{common.textSize}</span>
           <TextSize />
         </div>
+        {onCaptions !== undefined && (
+          <Button icon={<CaptionsIcon />} kind="quiet" data-test="captions-toggle" onClick={onCaptions}>
+            {captionsShown ? call.captionsHide : call.captionsShow}
+          </Button>
+        )}
         <ThemeChoice />
       </section>
       <section className="handed" aria-labelledby="more-help">

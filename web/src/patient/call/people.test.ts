@@ -1,10 +1,5 @@
 import { expect, test } from 'vitest'
-import { changesBetween, inOrder } from './people'
-
-test('an interpreter comes first, the others keep their order', () => {
-  const people = [{ role: 'owner', id: 1 }, { role: undefined, id: 2 }, { role: 'interpreter', id: 3 }, { role: 'carer', id: 4 }]
-  expect(inOrder(people).map(({ id }) => id)).toEqual([3, 1, 2, 4])
-})
+import { changesBetween } from './people'
 
 test('who comes and goes is told once, two of one name too', () => {
   const doctor = { role: 'owner', name: 'Dr Martin' }

@@ -1,9 +1,3 @@
-import type { PersonView } from '../../call/session'
-
-/** Interpreters first: they have to be seen all the time. The others as they came. */
-export const inOrder = <Person extends Pick<PersonView, 'role'>>(people: readonly Person[]): Person[] =>
-  [...people].sort((a, b) => Number(b.role === 'interpreter') - Number(a.role === 'interpreter'))
-
 interface Present {
   role: string
   name: string
