@@ -23,11 +23,11 @@ pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
 /// Bytes of a WebSocket message of a client.
 const MESSAGE_MAX: usize = 2 * 1024 * 1024;
-/// Most messages of clients fit. The library's own size is 128 KiB, cleared before each read and kept for as long as the
-/// client stays.
-const READ_BUFFER: usize = 4 << 10;
-/// Bytes of a frame of ours.
-const FRAME: usize = 4 << 10;
+/// Most messages of clients fit; longer ones take several reads. The library's own size is 128 KiB, cleared before each read
+/// and kept for as long as the client stays.
+const READ_BUFFER: usize = 1 << 10;
+/// Bytes of a frame of ours: the library keeps a buffer as long as the longest.
+const FRAME: usize = 2 << 10;
 
 /// A request that asks for a WebSocket, and the connection that it came by.
 pub(crate) struct Upgrade {

@@ -113,7 +113,8 @@ pub(crate) struct Hub {
     pub counts: Arc<Counts>,
     pub rooms: HashMap<Arc<str>, RoomState>,
     pub room_names: HashMap<RoomId, Arc<str>>,
-    pub members: HashMap<MemberId, MemberState>,
+    /// Boxed: the table has up to twice as many places as members.
+    pub members: HashMap<MemberId, Box<MemberState>>,
     /// Whose track it is.
     pub tracks: HashMap<TrackId, MemberId>,
     /// Pictures that the lines of their subscribers do not carry: the subscriber, and the track as it was told.

@@ -195,7 +195,7 @@ impl Hub {
             detached: None,
             media_failed: None,
         };
-        self.members.insert(member, state);
+        self.members.insert(member, Box::new(state));
         if let Some(room) = self.rooms.get_mut(&room_name) {
             room.members.push(member);
             room.identities.insert(identity.clone(), member);

@@ -141,7 +141,8 @@ pub struct Transport {
     connected: bool,
     srtp: Option<(SrtpIn, SrtpOut)>,
     srtp_profile: Option<&'static str>,
-    sctp: Option<Sctp>,
+    /// In a box of its own: it is half of all this, and not everybody has data channels.
+    sctp: Option<Box<Sctp>>,
     held: bool,
     failed: bool,
     events: VecDeque<TransportEvent>,
@@ -289,7 +290,7 @@ impl Transport {
 
     /// As SCTP measures it.
     pub fn data_round_trip(&self) -> Option<Duration> {
-        self.sctp.as_ref().and_then(Sctp::round_trip)
+        self.sctp.as_ref()?.round_trip()
     }
 
     pub fn counters(&self) -> TransportCounters {
@@ -380,7 +381,7 @@ impl Transport {
             .filter(|_| !self.connected)
             .and_then(|remote| remote.since.checked_add(FIRST_CONNECTION));
         let dtls = self.dtls.as_ref().and_then(DtlsSession::deadline);
-        let sctp = self.sctp.as_ref().and_then(Sctp::deadline);
+        let sctp = self.sctp.as_ref().and_then(|sctp| sctp.deadline());
         [consent, connection, dtls, sctp].into_iter().flatten().min()
     }
 
@@ -487,7 +488,7 @@ impl Transport {
             DtlsEvent::Connected => {
                 self.connected = true;
                 if let Some(remote) = self.remote {
-                    let mut sctp = Sctp::new(now, self.data, remote.role, self.seed);
+                    let mut sctp = Box::new(Sctp::new(now, self.data, remote.role, self.seed));
                     sctp.hold_reliable(now, self.held);
                     self.sctp = Some(sctp);
                 }
@@ -525,7 +526,7 @@ impl Transport {
     }
 
     fn take_sctp_events(&mut self) {
-        while let Some(event) = self.sctp.as_mut().and_then(Sctp::poll_event) {
+        while let Some(event) = self.sctp.as_mut().and_then(|sctp| sctp.poll_event()) {
             match event {
                 SctpEvent::Open(channel) => self.events.push_back(TransportEvent::ChannelOpen(channel)),
                 SctpEvent::Closed(channel) => self.events.push_back(TransportEvent::ChannelClosed(channel)),
