@@ -193,8 +193,7 @@ impl Egress {
         self.redundant = redundant;
         // What is encrypted end to end cannot be taken apart here.
         let can_do_without = self.payload_type != NO_PAYLOAD_TYPE && !self.encrypted;
-        self.red_payload_type =
-            if redundant || !can_do_without { self.red_agreed } else { NO_PAYLOAD_TYPE };
+        self.red_payload_type = if redundant || !can_do_without { self.red_agreed } else { NO_PAYLOAD_TYPE };
     }
 
     pub fn ssrc(&self) -> u32 {

@@ -193,7 +193,8 @@ fn red_is_unwrapped_for_a_subscriber_without_it_and_passed_to_one_with_it() {
     // A poor line does without the earlier frames, on the same stream, and gets them back.
     for (sequence, redundant, expected) in [(12, false, (111, &[8, 9][..])), (13, true, (63, &payload[..]))] {
         with.set_redundancy(redundant);
-        let out = send(&mut with, &self::meta(now, Codec::Red, sequence, 1, &payload), &payload, &clocks).unwrap();
+        let out =
+            send(&mut with, &self::meta(now, Codec::Red, sequence, 1, &payload), &payload, &clocks).unwrap();
         assert_eq!((out.header.payload_type, &out.payload[..]), expected);
     }
     with.set_redundancy(false);
