@@ -7,8 +7,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::header::{
-    ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, VARY,
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    ETAG, IF_NONE_MATCH, VARY,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -37,6 +37,8 @@ const PAGES: [&str; 11] = [
 ];
 /// The same for whole areas: the path itself and everything below it.
 const AREAS: [&str; 5] = ["/connexion", "/inscription", "/mes-teleconsultations", "/compte", "/admin"];
+/// What all of them are.
+const INDEX: &str = "/index.html";
 /// Before the id of the client in whose frames the page is shown.
 const FRAMED: &str = "/integration/";
 
@@ -48,6 +50,8 @@ const CHECKED: &str = "no-cache";
 /// Nothing but our own files and no inline script. `blob:` is how received files and previews are shown.
 const POLICY: &str = "default-src 'self'; img-src 'self' blob:; media-src 'self' blob:; object-src 'none'; \
      base-uri 'none'; form-action 'none'";
+/// For programs that ask for something that is not there; people get a page that says so.
+const MISSING: &str = r#"{"type":"about:blank","title":"Not Found","status":404,"code":"not_found","detail":"nothing is at this address"}"#;
 /// Ends the policy of whatever may not stand in a frame.
 const UNFRAMED: &str = "frame-ancestors 'none'";
 
@@ -125,25 +129,35 @@ fn answer(
         |area: &str| bare.strip_prefix(area).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let client = bare.strip_prefix(FRAMED).filter(|id| !id.is_empty() && !id.contains('/'));
     let single = PAGES.contains(&bare) || AREAS.into_iter().any(below) || client.is_some();
-    let Some(page) = pages.get(if single { "/index.html" } else { path }) else {
-        return (StatusCode::NOT_FOUND, "not found\n").into_response();
+    let reads = method == Method::GET || method == Method::HEAD;
+    let found = pages.get(if single { INDEX } else { path });
+    // The application says what is wrong, in the language of whoever asks.
+    let people = reads && !path.starts_with("/api") && wants_page(headers);
+    let shown = found.or_else(|| pages.get(INDEX).filter(|_| people));
+    let Some(page) = shown else {
+        return (StatusCode::NOT_FOUND, [(CONTENT_TYPE, "application/problem+json")], MISSING)
+            .into_response();
     };
-    if method != Method::GET && method != Method::HEAD {
+    if !reads {
         return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, "GET, HEAD")]).into_response();
     }
     let mut response = Response::new(Body::empty());
+    if found.is_none() {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
     let out = response.headers_mut();
     out.insert(ETAG, page.tag.clone());
     out.insert(CACHE_CONTROL, HeaderValue::from_static(page.cache));
-    out.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    out.insert(VARY, HeaderValue::from_static("accept, accept-encoding"));
     for (name, value) in HARDENING {
         out.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     out.insert(CONTENT_SECURITY_POLICY, policy(client.and_then(ancestors).as_deref()));
-    let known = headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
-        tags.to_str()
-            .is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().as_bytes() == page.tag.as_bytes()))
-    });
+    let known = found.is_some()
+        && headers.get_all(IF_NONE_MATCH).iter().any(|tags| {
+            tags.to_str()
+                .is_ok_and(|tags| tags.split(',').any(|tag| tag.trim().as_bytes() == page.tag.as_bytes()))
+        });
     if known {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return response;
@@ -169,6 +183,11 @@ fn policy(ancestors: Option<&str>) -> HeaderValue {
         ancestors.and_then(|ancestors| HeaderValue::from_str(&format!("{POLICY}; {ancestors}")).ok());
     // Origins are checked when they are set; whatever could still be no header value frames nothing.
     framed.or_else(unframed).unwrap_or(HeaderValue::from_static(UNFRAMED))
+}
+
+/// A browser that goes to an address, and not a script that fetches one.
+fn wants_page(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().any(|value| value.to_str().is_ok_and(|value| value.contains("text/html")))
 }
 
 fn accepts_gzip(value: &str) -> bool {
@@ -231,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_found() {
+    fn anything_else_is_not_found_with_a_page_for_people_and_a_problem_for_programs() {
         for path in [
             "/joined",
             "/connexions",
@@ -243,8 +262,22 @@ mod tests {
             "//",
             "/assets/none.js",
         ] {
-            assert_eq!(get(path, &[]).status(), StatusCode::NOT_FOUND, "{path}");
+            let problem = get(path, &[(ACCEPT, "*/*")]);
+            assert_eq!(problem.status(), StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(problem.headers()[CONTENT_TYPE], "application/problem+json", "{path}");
+            let page =
+                get(path, &[(ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8"), (IF_NONE_MATCH, "*")]);
+            assert_eq!(page.status(), StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(page.headers()[CONTENT_TYPE], "text/html; charset=utf-8", "{path}");
+            assert!(page.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().ends_with(UNFRAMED), "{path}");
         }
+    }
+
+    #[test]
+    fn the_api_answers_browsers_too_with_a_problem() {
+        let response = get("/api/v9/me", &[(ACCEPT, "text/html")]);
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
     }
 
     #[test]

@@ -12,31 +12,31 @@ use crate::model::{Consent, Consultation, Decision, GivenBy, Participant, Partic
 use crate::store::{StoreError, Tx};
 
 /// Of the texts below: a changed text is another version.
-pub const VERSION: &str = "2026-11";
+pub const VERSION: &str = "2026-11b";
 
 const PATIENT_FR: [&str; 5] = [
-    "Vous allez parler en vidéo avec votre soignant. Rien n’est enregistré.",
-    "Votre soignant voit et entend ce que votre appareil montre. Vous pouvez couper l’image ou le son à tout moment.",
-    "D’autres personnes ne peuvent participer que si votre soignant les fait entrer ; leur nom s’affiche.",
-    "Les documents échangés et le compte rendu sont chiffrés et effacés après la durée affichée dans la notice.",
-    "Vous pouvez refuser ou arrêter sans conséquence pour vos soins. En cas d’urgence, appelez le 15 ou le 112.",
+    "Votre soignant vous voit et vous entend. Rien n’est enregistré.",
+    "Vous pouvez couper l’image ou le son à tout moment.",
+    "Seul votre soignant fait entrer une autre personne. Son nom s’affiche.",
+    "Les documents et le compte rendu sont chiffrés, puis effacés. La page «\u{a0}Confidentialité\u{a0}» dit quand.",
+    "Vous pouvez refuser ou arrêter. Cela ne change rien à vos soins. En cas d’urgence, appelez le 15 ou le 112.",
 ];
 const PATIENT_EN: [&str; 5] = [
-    "You are going to talk by video with your health professional. Nothing is recorded.",
-    "Your professional sees and hears what your device shows. You can switch picture or sound off at any time.",
-    "Other people take part only if your professional lets them in; their names are shown.",
-    "Documents and the report are encrypted, and erased after the time given in the notice.",
-    "You may refuse or stop without any consequence for your care. In an emergency call 15 or 112.",
+    "Your health professional sees and hears you. Nothing is recorded.",
+    "You can switch picture or sound off at any time.",
+    "Only your professional lets another person in. Their name is shown.",
+    "Documents and the report are encrypted, then erased. The page “Privacy” says when.",
+    "You may refuse or stop. It changes nothing in your care. In an emergency call 15 or 112.",
 ];
 const COMPANION_FR: [&str; 3] = [
     "Vous allez participer à une consultation en vidéo. Rien n’est enregistré.",
-    "Ce que vous y voyez et entendez est confidentiel : vous êtes tenu au secret.",
-    "Le professionnel vous fait entrer et peut vous faire sortir ; votre nom est visible de tous.",
+    "Ce que vous voyez et entendez est confidentiel. Vous êtes tenu au secret.",
+    "Le professionnel vous fait entrer et peut vous faire sortir. Tous voient votre nom.",
 ];
 const COMPANION_EN: [&str; 3] = [
     "You are going to take part in a video consultation. Nothing is recorded.",
-    "What you see and hear is confidential: you are bound to secrecy.",
-    "The professional lets you in and may send you out; everybody sees your name.",
+    "What you see and hear is confidential. You are bound to secrecy.",
+    "The professional lets you in and may send you out. Everybody sees your name.",
 ];
 
 /// A text to be agreed to.
@@ -112,4 +112,24 @@ pub fn of_patient(read: &impl Read, consultation: &Consultation) -> Result<bool,
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sentence_is_short_enough_to_be_read_at_one_go() {
+        for (role, locale) in [ParticipantRole::Patient, ParticipantRole::Interpreter]
+            .into_iter()
+            .flat_map(|role| [(role, "fr"), (role, "en")])
+        {
+            for line in text(role, locale).lines {
+                for sentence in line.split_terminator(['.', '?']) {
+                    let words = sentence.split(' ').filter(|word| !word.is_empty()).count();
+                    assert!(words <= 12, "{words} words: {sentence}");
+                }
+            }
+        }
+    }
 }

@@ -135,7 +135,7 @@ fn patient_of(
 }
 
 /// Only the patient is asked, and only where there is something to compare with.
-fn question(consultation: &Consultation, seat: &Participant) -> IdentityCheck {
+pub(super) fn question(consultation: &Consultation, seat: &Participant) -> IdentityCheck {
     match (seat.role, consultation.kind) {
         (ParticipantRole::Patient, Kind::Dossier) => consultation.identity_check,
         _ => IdentityCheck::None,

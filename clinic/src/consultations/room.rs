@@ -47,8 +47,11 @@ pub(super) async fn list(
         return Err(Problem::new(Code::Forbidden));
     }
     let full = access.role == Standing::Owner;
-    let all: Result<Vec<_>, _> =
-        access.participants.iter().map(|one| view::participant(&clinic, clinic.store(), one, full)).collect();
+    let all: Result<Vec<_>, _> = access
+        .participants
+        .iter()
+        .map(|one| view::participant(&clinic, clinic.store(), &access.consultation, one, full))
+        .collect();
     Ok(axum::Json(Participants { items: all?, locked: access.consultation.locked }))
 }
 
@@ -172,7 +175,8 @@ fn answer(
     let seat = access.participant(participant)?;
     clinic.live().tell_about(consultation, What::Participants, &seat.id);
     let full = access.role == Standing::Owner;
-    Ok(axum::Json(view::participant(clinic, clinic.store(), &seat, full)?).into_response())
+    Ok(axum::Json(view::participant(clinic, clinic.store(), &access.consultation, &seat, full)?)
+        .into_response())
 }
 
 /// One change to somebody's place, and the answer.

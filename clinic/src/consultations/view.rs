@@ -5,6 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::guard::{Access, Read};
+use super::guest::question;
 use super::input::full_name;
 use super::letters::display_name;
 use super::step::{Given, moment};
@@ -214,6 +215,7 @@ pub struct ParticipantBody {
     /// What follows is for the owner.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub consent: Option<Decision>,
+    /// Absent where nobody asks who they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub identity_passed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,12 +224,16 @@ pub struct ParticipantBody {
     pub callback: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub device_verdict: Option<Verdict>,
+    /// Their line carries a picture no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture_suspended: Option<bool>,
 }
 
 /// `full`: with what only the owner sees.
 pub fn participant(
     clinic: &Clinic,
     read: &impl Read,
+    consultation: &Consultation,
     participant: &Participant,
     full: bool,
 ) -> Result<ParticipantBody, StoreError> {
@@ -249,6 +255,7 @@ pub fn participant(
         place: None,
         callback: None,
         device_verdict: None,
+        picture_suspended: None,
     };
     if full && p.role != ParticipantRole::Owner {
         let of = |found: &ParticipantId| *found == participant.id;
@@ -258,7 +265,9 @@ pub fn participant(
         let checks = read.all::<DeviceCheck>("consultation", p.consultation.as_str())?;
         body.device_verdict =
             checks.iter().rev().find(|check| of(&check.participant)).map(|check| check.verdict);
-        body.identity_passed = Some(p.identity_passed_at.is_some());
+        let asked = question(consultation, participant) != IdentityCheck::None;
+        body.identity_passed = asked.then_some(p.identity_passed_at.is_some());
+        body.picture_suspended = Some(!p.suspended.is_empty());
         body.place = p.place;
         body.callback = p.callback.map(|number| phone::display(&number));
     }
@@ -390,7 +399,7 @@ pub fn consultation(clinic: &Clinic, read: &impl Read, access: &Access) -> Resul
     let mut participants = Vec::new();
     if access.role != Standing::Support {
         for one in &access.participants {
-            participants.push(participant(clinic, read, one, own)?);
+            participants.push(participant(clinic, read, &c, one, own)?);
         }
     }
     let contact = match (own, c.kind) {

@@ -79,6 +79,12 @@ async fn a_picture_that_a_line_does_not_carry_is_an_incident_until_it_is_back_or
     let (doctor, _) = world.professional("jeanne@cabinet.example").await;
     let (id, _, _, patient) = world.in_call(&doctor).await;
     let kind = IncidentKind::VideoSuspendedBandwidth;
+    let path = format!("/api/v1/consultations/{id}");
+    let shown = async || {
+        let seen = world.get(&doctor, &path).await;
+        let seats = seen["participants"].as_array().unwrap();
+        seats.iter().find(|one| one["id"] == patient.as_str()).unwrap()["picture_suspended"].clone()
+    };
     // Of another connection: it means nothing.
     world.told(&id, "track_suspended", &patient, "PA_old").await;
     assert_eq!(incidents(&world, &id), []);
@@ -86,12 +92,14 @@ async fn a_picture_that_a_line_does_not_carry_is_an_incident_until_it_is_back_or
         world.told(&id, "track_suspended", &patient, "PA_p1").await;
     }
     assert_eq!(incidents(&world, &id), [(kind, None)]);
+    assert_eq!(shown().await, json!(true));
     world.seconds_later(12);
     for _ in 0..2 {
         world.told(&id, "track_resumed", &patient, "PA_p1").await;
         world.seconds_later(3);
     }
     assert_eq!(incidents(&world, &id), [(kind, Some(12))]);
+    assert_eq!(shown().await, json!(false));
     world.told(&id, "track_suspended", &patient, "PA_p1").await;
     world.seconds_later(5);
     world.told(&id, "participant_left", &patient, "PA_p1").await;

@@ -222,6 +222,11 @@ async fn a_secret_is_kept_as_a_hash_only() {
 async fn the_identity_question_closes_after_five_wrong_answers_and_the_professional_can_do_without() {
     let world = World::new().await;
     let (doctor, _) = world.professional("jeanne@cabinet.example").await;
+    let told = async |world: &World, id: &str| {
+        let seen = world.get(&doctor, &format!("/api/v1/consultations/{id}")).await;
+        let seats = seen["participants"].as_array().unwrap();
+        seats.iter().find(|one| one["role"] == "patient").unwrap()["identity_passed"].clone()
+    };
     for (check, wrong, right) in
         [("first_letters", "DUP", "mar"), ("birth_date", "1941-03-03", "1941-03-02"), ("code", "000000", "")]
     {
@@ -259,7 +264,13 @@ async fn the_identity_question_closes_after_five_wrong_answers_and_the_professio
             let passed = answer(right).await;
             assert_eq!((passed.status, &passed.body["next"]), (StatusCode::OK, &json!("wait")), "{check}");
         }
+        assert_eq!(told(&world, id).await, json!(check != "birth_date"), "{check}");
         // Out of the way of the next round's message.
         world.mailbox.0.lock().unwrap().clear();
     }
+    // Where nobody asks, nothing is told: a "no" would look like a failure.
+    let made = world.dossier(&doctor, |body| body["identity_check"] = "none".into()).await;
+    assert_eq!(told(&world, made["id"].as_str().unwrap()).await, Value::Null);
+    let made = world.immediate(&doctor).await;
+    assert_eq!(told(&world, made["id"].as_str().unwrap()).await, Value::Null);
 }
