@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 
 const AUTHORITY: &str = "Chevet test authority of time";
 const SERIAL: u8 = 7;
+const DAY: Duration = Duration::from_secs(24 * 3600);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 const SHA256: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
@@ -49,30 +50,54 @@ pub struct TimeStamps {
     task: JoinHandle<()>,
 }
 
-/// What the service's certificate is for.
+/// What is wrong with the service's certificate or with its answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    TimeStamps,
-    None,
-    Servers,
-    Both,
+pub enum Flaw {
+    /// The certificate says nothing of what it is for.
+    NoPurpose,
+    /// It is for servers.
+    ServerPurpose,
+    /// It is for time stamps and for servers.
+    TwoPurposes,
+    /// It was good until yesterday.
+    Expired,
+    /// A stamp for somebody else's question.
+    Nonce,
+    NoNonce,
+    /// A stamp of another document.
+    Imprint,
+    /// Signed with another key.
+    Signature,
+    /// What was signed says another time.
+    Changed,
+    /// The service says no.
+    Rejection,
+    /// It is out of order.
+    Down,
+    /// What it answers is no stamp.
+    Garbage,
 }
 
 struct Service {
     key: KeyPair,
     certificate: Vec<u8>,
     count: AtomicU64,
+    flaw: Option<Flaw>,
 }
 
 impl TimeStamps {
     /// Starts it on a port that the system picks.
     pub async fn start() -> std::io::Result<TimeStamps> {
-        TimeStamps::start_for(Purpose::TimeStamps).await
+        TimeStamps::run(None).await
     }
 
-    /// As `start`, with a certificate that is fit for its purpose or not.
-    pub async fn start_for(purpose: Purpose) -> std::io::Result<TimeStamps> {
-        let (service, authority_pem) = make(purpose).map_err(std::io::Error::other)?;
+    /// As `start`, with something that is wrong.
+    pub async fn start_with(flaw: Flaw) -> std::io::Result<TimeStamps> {
+        TimeStamps::run(Some(flaw)).await
+    }
+
+    async fn run(flaw: Option<Flaw>) -> std::io::Result<TimeStamps> {
+        let (service, authority_pem) = make(flaw).map_err(std::io::Error::other)?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let router = Router::new().route("/tsa", post(stamp)).with_state(Arc::new(service));
@@ -109,7 +134,7 @@ fn params(name: &str) -> CertificateParams {
     params
 }
 
-fn make(purpose: Purpose) -> Result<(Service, String), rcgen::Error> {
+fn make(flaw: Option<Flaw>) -> Result<(Service, String), rcgen::Error> {
     let mut above = params(AUTHORITY);
     above.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     above.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -118,16 +143,22 @@ fn make(purpose: Purpose) -> Result<(Service, String), rcgen::Error> {
     let mut own = params("Chevet test time");
     own.serial_number = Some(SerialNumber::from(vec![SERIAL]));
     own.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    own.extended_key_usages = match purpose {
-        Purpose::TimeStamps => vec![ExtendedKeyUsagePurpose::TimeStamping],
-        Purpose::None => Vec::new(),
-        Purpose::Servers => vec![ExtendedKeyUsagePurpose::ServerAuth],
-        Purpose::Both => vec![ExtendedKeyUsagePurpose::TimeStamping, ExtendedKeyUsagePurpose::ServerAuth],
+    own.extended_key_usages = match flaw {
+        Some(Flaw::NoPurpose) => Vec::new(),
+        Some(Flaw::ServerPurpose) => vec![ExtendedKeyUsagePurpose::ServerAuth],
+        Some(Flaw::TwoPurposes) => {
+            vec![ExtendedKeyUsagePurpose::TimeStamping, ExtendedKeyUsagePurpose::ServerAuth]
+        }
+        _ => vec![ExtendedKeyUsagePurpose::TimeStamping],
     };
+    if flaw == Some(Flaw::Expired) {
+        own.not_after = (SystemTime::now() - DAY).into();
+    }
     own.use_authority_key_identifier_extension = true;
     let key = KeyPair::generate()?;
     let certificate = own.signed_by(&key, &Issuer::new(above, above_key))?.der().to_vec();
-    Ok((Service { key, certificate, count: AtomicU64::new(1) }, authority_pem))
+    let key = if flaw == Some(Flaw::Signature) { KeyPair::generate()? } else { key };
+    Ok((Service { key, certificate, count: AtomicU64::new(1), flaw }, authority_pem))
 }
 
 /// One value in DER.
@@ -185,7 +216,10 @@ async fn stamp(State(service): State<Arc<Service>>, headers: HeaderMap, body: By
     if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/timestamp-query") {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
     }
-    let reply = match question(&body).and_then(|(imprint, nonce)| token(&service, &imprint, &nonce)) {
+    let asked = question(&body).filter(|_| service.flaw != Some(Flaw::Rejection));
+    let reply = match asked.and_then(|(imprint, nonce)| token(&service, imprint, nonce)) {
+        _ if service.flaw == Some(Flaw::Down) => return StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        _ if service.flaw == Some(Flaw::Garbage) => b"0\x03\x02\x01\x00 no stamp".to_vec(),
         Some(token) => list(SEQUENCE, &[&value(SEQUENCE, &value(INTEGER, &[0])), &token]),
         // Rejected.
         None => value(SEQUENCE, &value(SEQUENCE, &value(INTEGER, &[2]))),
@@ -207,7 +241,21 @@ fn now() -> String {
     format!("{year:04}{month:02}{date:02}{:02}{:02}{:02}Z", time / 3600, time / 60 % 60, time % 60)
 }
 
-fn token(service: &Service, imprint: &[u8], nonce: &[u8]) -> Option<Vec<u8>> {
+/// The same but for the last byte.
+fn other(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    bytes
+}
+
+fn token(service: &Service, imprint: Vec<u8>, nonce: Vec<u8>) -> Option<Vec<u8>> {
+    let (imprint, nonce) = match service.flaw {
+        Some(Flaw::Imprint) => (other(imprint), nonce),
+        Some(Flaw::Nonce) => (imprint, other(nonce)),
+        Some(Flaw::NoNonce) => (imprint, Vec::new()),
+        _ => (imprint, nonce),
+    };
     let algorithm = value(SEQUENCE, &value(OID, SHA256));
     let number = (service.count.fetch_add(1, Ordering::Relaxed) & 0x7fff_ffff) as u32;
     let mut serial = vec![0];
@@ -215,17 +263,13 @@ fn token(service: &Service, imprint: &[u8], nonce: &[u8]) -> Option<Vec<u8>> {
     if serial.get(1).is_some_and(|first| first & 0x80 == 0) {
         serial.remove(0);
     }
-    let info = list(
-        SEQUENCE,
-        &[
-            &value(INTEGER, &[1]),
-            &value(OID, POLICY),
-            imprint,
-            &value(INTEGER, &serial),
-            &value(0x18, now().as_bytes()),
-            nonce,
-        ],
-    );
+    let told = |at: &str| {
+        let version = value(INTEGER, &[1]);
+        let (policy, serial) = (value(OID, POLICY), value(INTEGER, &serial));
+        list(SEQUENCE, &[&version, &policy, &imprint, &serial, &value(0x18, at.as_bytes()), &nonce])
+    };
+    let info = told(&now());
+    let shown = if service.flaw == Some(Flaw::Changed) { told("20200101000000Z") } else { info.clone() };
     let certificate_id = value(SEQUENCE, &value(OCTETS, &sha256(&service.certificate)));
     let mut attributes = [
         attribute(CONTENT_TYPE_ATTRIBUTE, &value(OID, TST_INFO)),
@@ -253,7 +297,7 @@ fn token(service: &Service, imprint: &[u8], nonce: &[u8]) -> Option<Vec<u8>> {
         &[
             &value(INTEGER, &[3]),
             &value(SET, &algorithm),
-            &list(SEQUENCE, &[&value(OID, TST_INFO), &value(0xa0, &value(OCTETS, &info))]),
+            &list(SEQUENCE, &[&value(OID, TST_INFO), &value(0xa0, &value(OCTETS, &shown))]),
             &value(0xa0, &service.certificate),
             &value(SET, &signer),
         ],

@@ -225,12 +225,38 @@ async fn a_time_stamp_is_of_this_seal_and_is_told() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_not_for_time_stamps_gives_none() {
-    for purpose in [tsa_emulator::Purpose::None, tsa_emulator::Purpose::Servers, tsa_emulator::Purpose::Both]
-    {
-        let service = tsa_emulator::TimeStamps::start_for(purpose).await.unwrap();
+async fn no_answer_of_a_time_stamp_service_is_believed_that_is_wrong_in_anything() {
+    use tsa::NoStamp;
+    use tsa_emulator::Flaw;
+    let office = Office::new();
+    for (flaw, why) in [
+        (Flaw::NoPurpose, NoStamp::BadAnswer),
+        (Flaw::ServerPurpose, NoStamp::BadAnswer),
+        (Flaw::TwoPurposes, NoStamp::BadAnswer),
+        (Flaw::Expired, NoStamp::BadAnswer),
+        (Flaw::Nonce, NoStamp::BadAnswer),
+        (Flaw::NoNonce, NoStamp::BadAnswer),
+        (Flaw::Imprint, NoStamp::BadAnswer),
+        (Flaw::Signature, NoStamp::BadAnswer),
+        (Flaw::Changed, NoStamp::BadAnswer),
+        (Flaw::Garbage, NoStamp::BadAnswer),
+        (Flaw::Rejection, NoStamp::Refused),
+        (Flaw::Down, NoStamp::Refused),
+    ] {
+        let service = tsa_emulator::TimeStamps::start_with(flaw).await.unwrap();
         let (client, nobody) = (HttpClient::new(STAMP_TIME), Authorities::default());
         let stamp = tsa::ask(&client, &service.url(), b"a signature", &nobody).await;
-        assert_eq!(stamp, Err(tsa::NoStamp::BadAnswer), "{purpose:?}");
+        assert_eq!(stamp, Err(why), "{flaw:?}");
+        // The seal is made without it, and says so.
+        let config = SealConfig { tsa: Some(service.url()), ..SealConfig::default() };
+        let (sealed, seal) = office.open(&config).await.unwrap().seal(pdf(), afternoon()).await.unwrap();
+        assert_eq!((seal.time_stamp, seal.time_stamp_trusted), (None, false), "{flaw:?}");
+        assert!(looked_at(&sealed).iter().all(|seal| seal.intact && seal.time_stamp.is_none()), "{flaw:?}");
     }
+    // Somebody who takes the question and never answers.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
+    let client = HttpClient::new(std::time::Duration::from_millis(100));
+    let stamp = tsa::ask(&client, &url, b"a signature", &Authorities::default()).await;
+    assert_eq!(stamp, Err(NoStamp::Unreachable));
 }
