@@ -29,6 +29,7 @@ use token::Signer;
 
 /// Under which the real service keeps everything.
 const REALM: &str = "/auth/realms/esante-wallet";
+const OTHER_ISSUER: &str = "https://auth.example/auth/realms/esante-wallet";
 /// Seconds that a code and a token live.
 const CODE_LIFE_S: i64 = 60;
 const TOKEN_LIFE_S: i64 = 300;
@@ -67,6 +68,12 @@ pub enum Fault {
     OldLogin,
     /// No fault: userinfo as a signed JWT.
     UserinfoJwt,
+    /// The same, signed with a key that is not published.
+    UserinfoOtherKey,
+    UserinfoIssuer,
+    UserinfoAudience,
+    /// The answer that the browser brings back names another provider.
+    AnswerIssuer,
     /// The token endpoint is out of order.
     Down,
 }
@@ -277,7 +284,9 @@ async fn choose(
     let chosen = form_urlencoded::parse(&body).find(|(name, _)| name == "professional");
     let chosen = chosen.map(|(_, id)| id.into_owned()).unwrap_or_default();
     let mut answer = form_urlencoded::Serializer::new(String::new());
-    answer.append_pair("state", &of("state")).append_pair("iss", &world.issuer());
+    let mixed_up = world.with(|inner| inner.fault) == Some(Fault::AnswerIssuer);
+    let issuer = if mixed_up { OTHER_ISSUER.to_owned() } else { world.issuer() };
+    answer.append_pair("state", &of("state")).append_pair("iss", &issuer);
     match PEOPLE.iter().find(|person| person.id_nat == chosen) {
         None => {
             answer.append_pair("error", "access_denied");
@@ -354,7 +363,7 @@ fn id_token(world: &World, code: &Code, fault: Option<Fault>, now: i64) -> Strin
             set("aud", json!([world.client.id, "another-client"]));
             set("azp", Value::Null);
         }
-        Some(Fault::Issuer) => set("iss", json!("https://auth.example/auth/realms/esante-wallet")),
+        Some(Fault::Issuer) => set("iss", json!(OTHER_ISSUER)),
         Some(Fault::Expired) => set("exp", json!(now - 120)),
         Some(Fault::Early) => set("iat", json!(now + 600)),
         Some(Fault::Acr) => set("acr", json!("eidas0")),
@@ -384,10 +393,19 @@ async fn userinfo(State(world): State<Arc<World>>, headers: HeaderMap) -> Respon
             info["sub"] = json!("f:550dc1c8-d97b-4b1e-ac8c-8eb4471cf9dd:800000000000")
         }
         Some(Fault::NoIdentity) => info["SubjectNameID"] = json!(""),
-        Some(Fault::UserinfoJwt) => {
-            info["iss"] = json!(world.issuer());
-            info["aud"] = json!(world.client.id);
-            return ([(CONTENT_TYPE, "application/jwt")], world.signer.sign(&info)).into_response();
+        Some(
+            fault @ (Fault::UserinfoJwt
+            | Fault::UserinfoOtherKey
+            | Fault::UserinfoIssuer
+            | Fault::UserinfoAudience),
+        ) => {
+            let issuer =
+                if fault == Fault::UserinfoIssuer { OTHER_ISSUER.to_owned() } else { world.issuer() };
+            let audience =
+                if fault == Fault::UserinfoAudience { "another-client" } else { world.client.id.as_str() };
+            (info["iss"], info["aud"]) = (json!(issuer), json!(audience));
+            let signer = if fault == Fault::UserinfoOtherKey { &world.other } else { &world.signer };
+            return ([(CONTENT_TYPE, "application/jwt")], signer.sign(&info)).into_response();
         }
         _ => {}
     }

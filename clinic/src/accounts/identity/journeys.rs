@@ -116,6 +116,10 @@ async fn nothing_that_a_bad_provider_or_a_thief_makes_is_believed() {
         (Fault::UnknownKey, "token-key"),
         (Fault::OtherSubject, "userinfo-subject"),
         (Fault::NoIdentity, "userinfo-identity"),
+        (Fault::UserinfoOtherKey, "token-signature"),
+        (Fault::UserinfoIssuer, "token-issuer"),
+        (Fault::UserinfoAudience, "token-audience"),
+        (Fault::AnswerIssuer, "token-issuer"),
     ] {
         world.psc.fault(Some(fault));
         let mut browser = world.browser();
