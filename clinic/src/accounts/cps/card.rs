@@ -113,7 +113,12 @@ impl ClientCertVerifier for Judge {
 /// A stable word for a handshake that failed, for the audit trail. `None` for what is no judgement of a card: scanners,
 /// broken connections.
 pub fn reason(error: &Error) -> Option<&'static str> {
-    let Error::InvalidCertificate(why) = error else { return None };
+    let why = match error {
+        Error::InvalidCertificate(why) => why,
+        // Of another authority, or not signed by ours: every card is refused by it.
+        Error::InvalidCertRevocationList(_) => return Some("revocation-list-invalid"),
+        _ => return None,
+    };
     Some(match why {
         CertificateError::Revoked => "card-revoked",
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => "card-expired",

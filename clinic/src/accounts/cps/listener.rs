@@ -213,6 +213,9 @@ async fn serve(
         Ok(Err(error)) => {
             let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             if let Some(reason) = inner.and_then(card::reason) {
+                if reason.starts_with("revocation-list") {
+                    clinic.health().failed(Adapter::Cps, reason);
+                }
                 refuse(&clinic, peer, reason).await;
             }
             return;

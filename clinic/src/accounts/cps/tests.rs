@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chevet_emulators::cards::{Card, DOCTOR, Flaw, NURSE};
+use chevet_emulators::cards::{Card, Cards, DOCTOR, Flaw, NURSE};
 use http::StatusCode;
 use jiff::SignedDuration;
 use rustls::pki_types::pem::PemObject;
@@ -143,6 +143,17 @@ async fn a_stale_or_broken_list_lets_nobody_in_until_a_new_one_comes() {
     let now = world.clinic.clock().now().as_second().try_into().unwrap();
     std::fs::write(&world.list, world.cards.revocation_list(&[], now, 7).unwrap()).unwrap();
     world.browser().cps(&world, "login", Some(&card)).await.unwrap().ticket();
+}
+
+#[tokio::test]
+async fn a_list_that_the_authority_of_the_cards_did_not_sign_lets_nobody_in() {
+    let world = World::new(Approval::Auto).await;
+    let card = world.cards.card(DOCTOR, Flaw::Nothing).unwrap();
+    let now = world.clinic.clock().now().as_second().try_into().unwrap();
+    let forged = Cards::new(now).unwrap().revocation_list(&[], now, 7).unwrap();
+    std::fs::write(&world.list, forged).unwrap();
+    assert!(world.browser().cps(&world, "login", Some(&card)).await.is_none());
+    assert_eq!(world.refusal().await, "revocation-list-invalid");
 }
 
 #[tokio::test]
