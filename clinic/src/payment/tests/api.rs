@@ -2,10 +2,6 @@ use super::*;
 use crate::audit::Action as Audited;
 use crate::model::Scope;
 
-fn emulator() -> Value {
-    json!({ "provider": "emulator" })
-}
-
 #[tokio::test]
 async fn online_payment_is_asked_for_by_mail_and_works_once_it_is_configured_tested_and_enabled() {
     let till = Till::open().await;
@@ -127,104 +123,12 @@ async fn a_payment_goes_its_whole_way_with_the_emulator() {
 
 #[tokio::test]
 async fn a_payment_goes_its_whole_way_with_stripe() {
-    whole_way(json!({ "provider": "stripe", "secret_key": "sk_test_1", "webhook_secret": "whsec_1" })).await;
+    whole_way(stripe()).await;
 }
 
 #[tokio::test]
 async fn a_payment_goes_its_whole_way_with_payzen() {
-    whole_way(json!({ "provider": "payzen", "shop_id": SHOP, "password": PASSWORD })).await;
-}
-
-#[tokio::test]
-async fn a_notice_with_a_wrong_signature_changes_nothing_and_the_provider_can_be_asked() {
-    let till = Till::open().await;
-    let account = till.enable(emulator()).await;
-    let call = till.call().await;
-    let payment = till.ask(&call, 2500).await;
-    till.payments.next(Fault::WrongSignature);
-    till.pay(&call, &payment).await;
-    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-    assert_eq!(till.record(&payment).state.as_str(), "opened");
-    let base = &till.world.clinic.config().public_url;
-    let post =
-        |path: &str, body: Vec<u8>| Request::post(format!("{base}{path}")).body(Bytes::from(body)).unwrap();
-    let path = format!("/api/v1/payment-events/emulator/{account}");
-    assert_eq!(fetch(post(&path, b"{}".to_vec())).await.0, StatusCode::UNAUTHORIZED);
-    let (status, body) = fetch(post(&path, vec![b'x'; 200_000])).await;
-    assert_eq!((status, body.contains("too-large")), (StatusCode::PAYLOAD_TOO_LARGE, true));
-    let other = format!("/api/v1/payment-events/stripe/{account}");
-    assert_eq!(fetch(post(&other, b"{}".to_vec())).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(fetch(post("/api/v1/payment-events/emulator/x", Vec::new())).await.0, StatusCode::NOT_FOUND);
-
-    let refreshed = till.world.did(&till.doctor, &Till::path(&call, &payment, "refresh"), Value::Null).await;
-    assert_eq!(refreshed["state"], "paid");
-}
-
-#[tokio::test]
-async fn another_amount_or_currency_is_no_payment_and_is_not_asked_for_again() {
-    let till = Till::open().await;
-    till.enable(emulator()).await;
-    let call = till.call().await;
-    for (fault, failure) in
-        [(Fault::Amount(100), "amount-mismatch"), (Fault::Currency("USD".into()), "currency-mismatch")]
-    {
-        let payment = till.ask(&call, 2500).await;
-        till.payments.next(fault);
-        till.pay(&call, &payment).await;
-        till.state(&payment, "failed").await;
-        assert_eq!(till.record(&payment).failure.as_deref(), Some(failure));
-        let open = format!("/p/v1/payments/{payment}/open");
-        assert_eq!(till.world.refused(&call.guest, &open, Value::Null).await.0, 409);
-        let retry = Till::path(&call, &payment, "retry");
-        assert_eq!(till.world.refused(&till.doctor, &retry, Value::Null).await.0, 409);
-    }
-    assert_eq!(till.audited(Audited::PaymentFailed), 2);
-}
-
-#[tokio::test]
-async fn a_refused_card_can_be_tried_again_and_what_comes_late_or_in_the_wrong_order_does_no_harm() {
-    let till = Till::open().await;
-    till.enable(emulator()).await;
-    let call = till.call().await;
-    let payment = till.ask(&call, 2500).await;
-    let first = till.open_page(&call, &payment).await;
-    assert!(till.payments.press(&first, "cancel"), "the buyer goes back and may come again");
-    assert!(till.payments.press(&first, "fail"));
-    till.state(&payment, "failed").await;
-    till.world.did(&till.doctor, &Till::path(&call, &payment, "retry"), Value::Null).await;
-    till.payments.next(Fault::Reordered);
-    let second = till.open_page(&call, &payment).await;
-    assert_ne!(first, second);
-    assert!(till.payments.press(&second, "pay"));
-    till.state(&payment, "paid").await;
-    tokio::time::sleep(std::time::Duration::from_millis(150)).await;
-    assert_eq!(till.record(&payment).state.as_str(), "paid", "the refusal came after the money");
-
-    // Taken back while the money was on its way: it shows, and can go back.
-    let payment = till.ask(&call, 1000).await;
-    till.payments.next(Fault::Late(300));
-    till.pay(&call, &payment).await;
-    till.world.did(&till.doctor, &Till::path(&call, &payment, "cancel"), Value::Null).await;
-    assert_eq!(till.record(&payment).state.as_str(), "cancelled");
-    till.state(&payment, "paid").await;
-}
-
-#[tokio::test]
-async fn a_request_expires_a_day_after_the_end_and_a_lost_notice_is_asked_for_before() {
-    let till = Till::open().await;
-    till.enable(emulator()).await;
-    let call = till.call().await;
-    let (unpaid, lost) = (till.ask(&call, 2500).await, till.ask(&call, 900).await);
-    till.payments.next(Fault::Lost);
-    till.pay(&call, &lost).await;
-    till.world.later(5);
-    till.world.did(&till.doctor, &format!("/api/v1/consultations/{}/end", call.id), json!({})).await;
-    till.world.later(24 * 60 - 1);
-    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    assert_eq!(till.record(&unpaid).state.as_str(), "requested");
-    till.world.later(2);
-    till.state(&unpaid, "expired").await;
-    till.state(&lost, "paid").await;
+    whole_way(payzen()).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! With the emulator over loopback, and each provider's proofs by themselves.
 
 mod api;
+mod faults;
 mod vectors;
 
 use bytes::Bytes;
@@ -18,6 +19,18 @@ const ADMIN: &str = "admin@cabinet.example";
 const DOCTOR: &str = "jeanne@cabinet.example";
 const SHOP: &str = "69876357";
 const PASSWORD: &str = "testpassword_DEMO";
+
+fn emulator() -> Value {
+    json!({ "provider": "emulator" })
+}
+
+fn stripe() -> Value {
+    json!({ "provider": "stripe", "secret_key": "sk_test_1", "webhook_secret": "whsec_1" })
+}
+
+fn payzen() -> Value {
+    json!({ "provider": "payzen", "shop_id": SHOP, "password": PASSWORD })
+}
 
 /// A clinic that listens, the providers, a doctor and an administrator.
 struct Till {
