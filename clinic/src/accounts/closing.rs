@@ -19,7 +19,7 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Code, Problem, SignedIn, session};
 use crate::idempotency;
 use crate::ids::AccountId;
-use crate::messages::{self, Channel, Kind, Letter};
+use crate::messages::{self, Kind, Letter};
 use crate::model::{
     Account, AccountStatus, Consultation, Facility, ParticipantRole, Patient, PaymentAccount,
     PaymentAccountStatus, Professional, Session, Shelf, SignatureImage, Status, account_status,
@@ -162,17 +162,7 @@ fn erase_mail(clinic: &Clinic, tx: &mut Tx<'_>, account: &Account) -> Result<(),
             }
         }
     }
-    let letter = Letter {
-        kind: Kind::AccountClosed,
-        channel: Channel::Email,
-        to: account.email.clone(),
-        locale: account.locale.clone(),
-        about: account.id.to_string(),
-        data_key: None,
-        professional: None,
-        expires_at: None,
-    };
-    messages::post(clinic, tx, &letter).map(|_| ())
+    messages::post(clinic, tx, &Letter::for_account(account, Kind::AccountClosed)).map(|_| ())
 }
 
 fn blank(clinic: &Clinic, account: &mut Account) {

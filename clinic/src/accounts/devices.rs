@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::Clinic;
 use crate::crypto::{LookupHash, Purpose, Secret};
 use crate::ids::AccountId;
-use crate::messages::{self, Channel, Kind, Letter};
+use crate::messages::{self, Kind, Letter};
 use crate::model::{Account, BrowserFamily, SessionClient, SystemFamily};
 use crate::store::{IndexKey, Indexes, Query, Record, Sealing, StoreError, Tx};
 
@@ -107,17 +107,7 @@ pub(super) fn arrive(
         forget_oldest(tx, &account.id)?;
         if !first {
             let kind = Kind::LoginAlert { at: now, zone: account.time_zone.clone() };
-            let letter = Letter {
-                kind,
-                channel: Channel::Email,
-                to: account.email.clone(),
-                locale: account.locale.clone(),
-                about: account.id.to_string(),
-                data_key: None,
-                professional: None,
-                expires_at: None,
-            };
-            messages::post(clinic, tx, &letter)?;
+            messages::post(clinic, tx, &Letter::for_account(account, kind))?;
         }
     }
     tx.put(&KnownDevice { hash, account: account.id.clone(), seen_at: now })?;

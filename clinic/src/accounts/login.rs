@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::devices::{self, Arrived, Visit};
-use super::registration::{Address, MAILS, check_password, find, mail};
+use super::registration::{Address, MAILS, check_password, find};
 use super::secrets::{self, MailedPurpose};
 use super::slow;
 use crate::Clinic;
@@ -19,10 +19,9 @@ use crate::http::session::{self, Cookie};
 use crate::http::{Code, HalfSignedIn, Json, Peer, Problem, SignedIn};
 use crate::ids::AccountId;
 use crate::limits::{self, Exceeded, Rate};
-use crate::messages::{self, Channel, Kind, Letter};
+use crate::messages::{self, Kind, Letter};
 use crate::model::people::email_key;
 use crate::model::{Account, AccountStatus, LoginMethod, Role, Session, Subject};
-use crate::outbox::Post;
 use crate::store::{StoreError, Tx, Versioned};
 
 /// Wrong passwords for one address, known or not; a right one gives the allowance back.
@@ -196,20 +195,9 @@ fn locked(
     if limits::take(tx, now, "locked-mail", hash, Rate::per_hour(1))?.is_err() {
         return Ok(());
     }
-    let letter = Letter {
-        kind: Kind::AccountLocked {
-            until: now.saturating_add(TRIES.window / 5).unwrap_or(now),
-            zone: account.time_zone.clone(),
-        },
-        channel: Channel::Email,
-        to: account.email.clone(),
-        locale: account.locale.clone(),
-        about: account.id.to_string(),
-        data_key: None,
-        professional: None,
-        expires_at: None,
-    };
-    messages::post(clinic, tx, &letter).map(|_| ())
+    let until = now.saturating_add(TRIES.window / 5).unwrap_or(now);
+    let kind = Kind::AccountLocked { until, zone: account.time_zone.clone() };
+    messages::post(clinic, tx, &Letter::for_account(account, kind)).map(|_| ())
 }
 
 /// The session of the cookie, with what is left to do.
@@ -279,13 +267,10 @@ pub(super) async fn forgot(
                 return Ok::<_, StoreError>(());
             };
             let secret = secrets::make(&clinic, tx, MailedPurpose::ResetPassword, &account.id)?;
-            let mut message = mail(now, "password-reset", &account);
-            message.expires_at =
-                now.saturating_add(jiff::SignedDuration::from_hours(1)).unwrap_or(Timestamp::MAX);
-            message.data = serde_json::json!({
-                "link": format!("{}/connexion/mot-de-passe#{}", clinic.config().public_url, secret.expose()),
-            });
-            tx.post(&message)
+            let link = format!("{}/connexion/mot-de-passe#{}", clinic.config().public_url, secret.expose());
+            let expires_at = now.saturating_add(jiff::SignedDuration::from_hours(1)).ok();
+            let letter = Letter { expires_at, ..Letter::for_account(&account, Kind::PasswordReset { link }) };
+            messages::post(&clinic, tx, &letter).map(|_| ())
         })
         .await?;
     clinic.outbox().wake();
@@ -321,7 +306,7 @@ pub(super) async fn reset(
             let id = id.ok_or(Problem::new(Code::LinkUnknown))?;
             let account = tx.get::<Account>(&id)?.filter(|account| account.status == AccountStatus::Active);
             let mut account = account.ok_or(Problem::new(Code::LinkUnknown))?;
-            replace_password(tx, now, &mut account, phc)?;
+            replace_password(&clinic, tx, &mut account, phc)?;
             Ok::<_, Problem>(())
         })
         .await?;
@@ -340,18 +325,19 @@ async fn new_hash(password: String, about: Vec<String>) -> Result<String, Proble
 
 /// The new password, the end of all sessions, and a mail that says so.
 fn replace_password(
+    clinic: &Clinic,
     tx: &mut Tx<'_>,
-    now: Timestamp,
     account: &mut Versioned<Account>,
     phc: String,
 ) -> Result<(), StoreError> {
+    let now = clinic.clock().now();
     account.password_hash = Some(phc);
     account.session_epoch = account.session_epoch.saturating_add(1);
     tx.update(account)?;
     session::end_all(tx, &account.value.id)?;
     let who = Some(account.id.to_string());
     tx.audit(&Event::new(now, Audited::AccountPasswordChanged).by(ActorKind::Account, who))?;
-    tx.post(&mail(now, "password-changed", account))
+    messages::post(clinic, tx, &Letter::for_account(account, Kind::PasswordChanged)).map(|_| ())
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -379,7 +365,7 @@ pub(super) async fn change_password(
     let (session, secret) = clinic
         .store()
         .write(|tx| {
-            replace_password(tx, now, &mut signed_in.account, phc)?;
+            replace_password(&clinic, tx, &mut signed_in.account, phc)?;
             let subject = Subject::Account { account: signed_in.account.id.clone() };
             let (epoch, old) = (signed_in.account.session_epoch, &signed_in.session);
             let (mut session, secret) = session::begin(&clinic, tx, subject, old.method, true, epoch)?;

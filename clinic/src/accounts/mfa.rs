@@ -15,8 +15,8 @@ use crate::crypto::{LookupHash, Purpose, fill_random, password};
 use crate::http::problem::ProblemBody;
 use crate::http::{Code, HalfSignedIn, Json, Problem, SignedIn, session};
 use crate::limits::{self, Rate};
+use crate::messages::{self, Kind, Letter};
 use crate::model::{Account, Session};
-use crate::outbox::Post;
 use crate::store::{StoreError, Tx, Versioned};
 
 /// Wrong codes for one account; a right one gives the allowance back.
@@ -102,7 +102,7 @@ pub(super) async fn second_factor(
             }
             limits::reset(tx, "mfa", &subject)?;
             if given.recovery_code.is_some() {
-                tx.post(&super::registration::mail(clinic.clock().now(), "recovery-code-used", &account))?;
+                messages::post(&clinic, tx, &Letter::for_account(&account, Kind::RecoveryCodeUsed))?;
             }
             let begun = complete(&clinic, tx, &visit, &half.session, &mut account)?;
             Ok::<_, Problem>(Some((begun, account)))
@@ -217,7 +217,7 @@ pub(super) async fn confirm(
             limits::reset(tx, "mfa", &subject)?;
             let who = Some(account.id.to_string());
             tx.audit(&Event::new(now, Audited::AuthMfaEnrolled).by(ActorKind::Account, who))?;
-            tx.post(&super::registration::mail(now, "second-factor-set", &account))?;
+            messages::post(&clinic, tx, &Letter::for_account(&account, Kind::SecondFactorSet))?;
             let begun = complete(&clinic, tx, &visit, &half.session, &mut account)?;
             Ok::<_, Problem>(Some((begun, account, codes)))
         })

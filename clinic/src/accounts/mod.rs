@@ -2,6 +2,7 @@
 //!
 //! Nobody can find out here whether an address has an account: answers, their times and the rate limits are the same.
 
+mod approval;
 mod closing;
 pub mod cps;
 mod devices;
@@ -20,10 +21,10 @@ use axum::routing::{get, post};
 use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 
+pub use approval::activate;
 pub(crate) use closing::erase;
 pub use login::SessionBody;
 pub use me::require_tool;
-pub use registration::activate;
 pub use secrets::MailedPurpose;
 
 use crate::Clinic;
@@ -39,10 +40,10 @@ static HASHING: Semaphore = Semaphore::const_new(2);
 
 pub(crate) fn router() -> Router<Clinic> {
     Router::new()
-        .route("/api/v1/registrations", post(registration::register).get(registration::list))
+        .route("/api/v1/registrations", post(registration::register).get(approval::list))
         .route("/api/v1/registrations/confirm", post(registration::confirm))
         .route("/api/v1/registrations/resend", post(registration::resend))
-        .route("/api/v1/registrations/{id}/decision", post(registration::decide))
+        .route("/api/v1/registrations/{id}/decision", post(approval::decide))
         .route("/api/v1/professions", get(registration::professions))
         .route("/api/v1/auth/password", post(login::password))
         .route("/api/v1/auth/password/forgot", post(login::forgot))
@@ -70,8 +71,8 @@ pub(crate) fn router() -> Router<Clinic> {
         registration::register,
         registration::confirm,
         registration::resend,
-        registration::list,
-        registration::decide,
+        approval::list,
+        approval::decide,
         registration::professions,
         login::password,
         login::forgot,

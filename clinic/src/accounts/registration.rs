@@ -1,4 +1,4 @@
-//! Registration, confirmation of the address, approval.
+//! Registration, and confirmation of the address. `approval` has the decision.
 
 use axum::extract::State;
 use http::StatusCode;
@@ -6,20 +6,20 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::approval::{activate, tell_administrators};
 use super::secrets::{self, MailedPurpose};
 use super::{TERMS_VERSION, slow};
 use crate::Clinic;
-use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
+use crate::audit::{Action as Audited, ActorKind, Event};
 use crate::crypto::{Purpose, password};
-use crate::http::authorize::{Action, Resource, authorize};
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, Json, PageBody, PageQuery, Path, Peer, Problem, SignedIn};
+use crate::http::{Code, Json, Peer, Problem};
 use crate::ids::AccountId;
 use crate::limits::{self, Rate};
+use crate::messages::{self, Kind, Letter};
 use crate::model::identifier::{PROFESSIONS, is_adeli, is_finess, is_rpps, is_siret, profession_of};
 use crate::model::people::{email, email_key, name};
 use crate::model::{Account, AccountStatus, IdType, Practice, Professional, Role, Sector, VerifiedBy, phone};
-use crate::outbox::{Channel, Message, Post};
 use crate::settings::Approval;
 use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};
 
@@ -246,8 +246,8 @@ async fn enter(
             }
             match find(tx, &email_hash)? {
                 Some(account) if account.status != AccountStatus::Registered => {
-                    let message = mail(now, "registration-exists", &account);
-                    tx.post(&message)
+                    let letter = Letter::for_account(&account, Kind::RegistrationExists);
+                    messages::post(clinic, tx, &letter).map(|_| ())
                 }
                 // Never confirmed: whoever it was, the new one starts afresh.
                 Some(account) => {
@@ -329,31 +329,14 @@ fn create(
     tx.insert(&account)?;
     tx.insert(&professional)?;
     tx.audit(&Event::new(now, Audited::AccountRegistered).on(&account.id))?;
-    post_confirmation(clinic, tx, now, &account)
+    post_confirmation(clinic, tx, &account)
 }
 
-fn post_confirmation(
-    clinic: &Clinic,
-    tx: &mut Tx<'_>,
-    now: Timestamp,
-    account: &Account,
-) -> Result<(), StoreError> {
+fn post_confirmation(clinic: &Clinic, tx: &mut Tx<'_>, account: &Account) -> Result<(), StoreError> {
     let secret = secrets::make(clinic, tx, MailedPurpose::ConfirmAddress, &account.id)?;
-    let mut message = mail(now, "registration-confirm", account);
     // In the fragment: browsers send that part to no server, so it reaches no log.
-    message.data = serde_json::json!({
-        "link": format!("{}/inscription/confirmer#{}", clinic.config().public_url, secret.expose()),
-    });
-    tx.post(&message)
-}
-
-/// A mail to an account's address, without data.
-pub(super) fn mail(now: Timestamp, template: &str, account: &Account) -> Message {
-    Message {
-        destination: account.email.clone(),
-        locale: account.locale.clone(),
-        ..Message::new(now, Channel::Email, template, &account.id)
-    }
+    let link = format!("{}/inscription/confirmer#{}", clinic.config().public_url, secret.expose());
+    messages::post(clinic, tx, &Letter::for_account(account, Kind::RegistrationConfirm { link })).map(|_| ())
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -366,7 +349,7 @@ pub struct MailedToken {
 /// How far a registration has come.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Confirmed {
-    status: AccountStatus,
+    pub(super) status: AccountStatus,
 }
 
 /// Confirms the address, by the secret of the mail. Once.
@@ -410,7 +393,7 @@ pub(super) async fn confirm(
                 account.status = AccountStatus::PendingApproval;
                 tx.update(&mut account)?;
                 if clinic.config().approval == Approval::Manual {
-                    tell_administrators(&clinic, tx, now)?;
+                    tell_administrators(&clinic, tx)?;
                 }
             }
             Ok::<_, Problem>(account.status)
@@ -418,34 +401,6 @@ pub(super) async fn confirm(
         .await?;
     clinic.outbox().wake();
     Ok(axum::Json(Confirmed { status }))
-}
-
-fn tell_administrators(clinic: &Clinic, tx: &mut Tx<'_>, now: Timestamp) -> Result<(), StoreError> {
-    for address in &clinic.config().administrators {
-        let hash = clinic.lookup().hash(Purpose::Email, &email_key(address));
-        if let Some(admin) = find(tx, &hash)? {
-            tx.post(&mail(now, "registration-pending", &admin))?;
-        }
-    }
-    Ok(())
-}
-
-/// Makes an account active and sends "Votre inscription est validée". For approval by an administrator, by itself, or by a
-/// first login that proves the number.
-pub fn activate(
-    clinic: &Clinic,
-    tx: &mut Tx<'_>,
-    account: &mut Versioned<Account>,
-    by: ActorKind,
-    who: Option<String>,
-) -> Result<(), StoreError> {
-    let now = clinic.clock().now();
-    account.status = AccountStatus::Active;
-    tx.update(account)?;
-    tx.audit(&Event::new(now, Audited::AccountApproved).by(by, who).on(&account.value.id))?;
-    let mut message = mail(now, "registration-validated", account);
-    message.data = serde_json::json!({ "link": format!("{}/connexion", clinic.config().public_url) });
-    tx.post(&message)
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -475,7 +430,7 @@ pub(super) async fn resend(
                 return Ok(());
             }
             match find(tx, &hash)?.filter(|account| account.status == AccountStatus::Registered) {
-                Some(account) => post_confirmation(&clinic, tx, now, &account),
+                Some(account) => post_confirmation(&clinic, tx, &account),
                 None => Ok::<_, StoreError>(()),
             }
         })
@@ -495,128 +450,6 @@ pub fn sweep_unverified(tx: &mut Tx<'_>, now: Timestamp, life: SignedDuration) -
         tx.delete::<Account>(&account.id)?;
     }
     Ok(old.len())
-}
-
-/// A registration, as an administrator judges it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Pending {
-    id: AccountId,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    title: String,
-    first_name: String,
-    exercise_name: String,
-    profession_code: String,
-    id_type: IdType,
-    national_number: String,
-    practice: Practice,
-    email: String,
-    /// Another account has the same number.
-    number_used_elsewhere: bool,
-}
-
-/// Whoever is no administrator does not learn what there would be to administer.
-fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
-    let actor = signed_in.actor(clinic.clock().now());
-    authorize(&actor, Action::Administer, &Resource::of_account(signed_in.id()), &None)
-        .map_err(|_| Problem::new(Code::NotFound))
-}
-
-/// The registrations that wait for an administrator.
-#[utoipa::path(get, path = "/api/v1/registrations", tag = "registration", params(PageQuery), security(("session" = [])),
-    responses(
-        (status = 200, description = "Oldest first", body = PageBody<Pending>),
-        (status = 401, description = "Not logged in", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "Not an administrator", body = ProblemBody, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn list(
-    State(clinic): State<Clinic>,
-    signed_in: SignedIn,
-    crate::http::Query(page): crate::http::Query<PageQuery>,
-) -> Result<axum::Json<PageBody<Pending>>, Problem> {
-    require_admin(&clinic, &signed_in)?;
-    let query = page.apply(Query::new("status", IndexKey::new().text("pending_approval")))?;
-    let found = clinic.store().list::<Account>(&query)?;
-    let mut items = Vec::new();
-    for account in found.items {
-        let Some(professional) = clinic.store().get::<Professional>(&account.id)? else { continue };
-        let professional = professional.value;
-        let same = IndexKey::new().hash(&professional.national_number_hash);
-        let others = clinic.store().list::<Professional>(&Query::new("national_number", same).limit(2))?;
-        items.push(Pending {
-            id: account.value.id,
-            created_at: account.value.created_at,
-            title: professional.title,
-            first_name: professional.first_name,
-            exercise_name: professional.exercise_name,
-            profession_code: professional.profession_code,
-            id_type: professional.id_type,
-            national_number: professional.national_number,
-            practice: professional.practice,
-            email: account.value.email,
-            number_used_elsewhere: others.items.len() > 1,
-        });
-    }
-    Ok(axum::Json(PageBody::new(items, found.next.as_ref())))
-}
-
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Decision {
-    approve: bool,
-    /// Mailed with a refusal; at most 500 characters.
-    #[serde(default)]
-    reason: Option<String>,
-}
-
-/// Approves or refuses a registration. Either is mailed.
-#[utoipa::path(post, path = "/api/v1/registrations/{id}/decision", tag = "registration", request_body = Decision,
-    params(("id" = String, Path, description = "The account")), security(("session" = [])), responses(
-        (status = 200, description = "Decided", body = Confirmed),
-        (status = 404, description = "No such registration, or not an administrator", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "Decided already", body = ProblemBody, content_type = "application/problem+json"),
-    ))]
-pub(super) async fn decide(
-    State(clinic): State<Clinic>,
-    signed_in: SignedIn,
-    Path(id): Path<String>,
-    Json(decision): Json<Decision>,
-) -> Result<axum::Json<Confirmed>, Problem> {
-    require_admin(&clinic, &signed_in)?;
-    let id: AccountId = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
-    if decision.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
-        return Err(Problem::field("/reason", "too-long"));
-    }
-    let now = clinic.clock().now();
-    let who = signed_in.id().to_string();
-    let status = clinic
-        .store()
-        .write(|tx| {
-            let mut account = tx.get::<Account>(&id)?.ok_or(Problem::new(Code::NotFound))?;
-            if account.status != AccountStatus::PendingApproval {
-                return Err(Problem::new(Code::InvalidTransition));
-            }
-            if decision.approve {
-                if let Some(mut professional) = tx.get::<Professional>(&id)? {
-                    professional.id_verified_by = VerifiedBy::Admin;
-                    tx.update(&mut professional)?;
-                }
-                activate(&clinic, tx, &mut account, ActorKind::Account, Some(who))?;
-            } else {
-                account.status = AccountStatus::Rejected;
-                tx.update(&mut account)?;
-                let event =
-                    Event::new(now, Audited::AccountRejected).by(ActorKind::Account, Some(who)).on(&id);
-                tx.audit(&event.with(Outcome::Denied, "administrator"))?;
-                let mut message = mail(now, "registration-refused", &account);
-                message.data = serde_json::json!({ "reason": decision.reason.unwrap_or_default() });
-                tx.post(&message)?;
-            }
-            Ok(account.status)
-        })
-        .await?;
-    clinic.outbox().wake();
-    Ok(axum::Json(Confirmed { status }))
 }
 
 /// A profession that can register.

@@ -14,7 +14,7 @@ use crate::crypto::Purpose;
 use crate::http::problem::ProblemBody;
 use crate::http::{Action, Code, Json, PageBody, PageQuery, Path, Problem, Query, SignedIn, session};
 use crate::ids::AccountId;
-use crate::messages::{self, Channel, Kind, Letter};
+use crate::messages::{self, Kind, Letter};
 use crate::model::people::email_key;
 use crate::model::{Account, AccountStatus, Professional, Role, Session, VerifiedBy, account_status};
 use crate::store::{IndexKey, Query as Find, StoreError, Tx, Versioned};
@@ -336,17 +336,7 @@ pub(super) async fn reset_second_factor(
         account.totp_secret = None;
         account.totp_pending = None;
         account.recovery_codes.clear();
-        let letter = Letter {
-            kind: Kind::SecondFactorReset,
-            channel: Channel::Email,
-            to: account.email.clone(),
-            locale: account.locale.clone(),
-            about: account.id.to_string(),
-            data_key: None,
-            professional: None,
-            expires_at: None,
-        };
-        messages::post(&clinic, tx, &letter)?;
+        messages::post(&clinic, tx, &Letter::for_account(account, Kind::SecondFactorReset))?;
         Ok(Change { ends_sessions: true, reason: None })
     })
     .await

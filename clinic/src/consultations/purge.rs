@@ -8,7 +8,7 @@ use super::step::save;
 use crate::Clinic;
 use crate::crypto::secret::hex;
 use crate::ids::PatientId;
-use crate::messages::{self, Channel, Letter};
+use crate::messages::{self, Letter};
 use crate::model::{Account, Consent, Consultation, Contact, Invitation, Kind, Patient, Status};
 use crate::store::{IndexKey, Query, StoreError, Tx, Versioned};
 
@@ -43,16 +43,7 @@ pub fn warn(
             link: format!("{}/mes-teleconsultations/{}", clinic.config().public_url, consultation.id),
             days: u32::try_from(days.max(1)).unwrap_or(1),
         };
-        let letter = Letter {
-            kind,
-            channel: Channel::Email,
-            to: owner.email.clone(),
-            locale: owner.locale.clone(),
-            about: consultation.id.to_string(),
-            data_key: None,
-            professional: None,
-            expires_at: None,
-        };
+        let letter = Letter { about: consultation.id.to_string(), ..Letter::for_account(&owner, kind) };
         messages::post(clinic, tx, &letter)?;
     }
     portals::tell(tx, now, consultation, "retention.warning")?;

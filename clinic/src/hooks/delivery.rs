@@ -13,8 +13,9 @@ use crate::Clinic;
 use crate::audit::{Action as Audited, ActorKind, Event};
 use crate::fetch::{Fetch, FetchError};
 use crate::ids::{DeliveryId, WebhookId};
+use crate::messages::{self, Kind, Letter};
 use crate::model::{Account, ApiClient, Role, WebhookEndpoint};
-use crate::outbox::{Channel, Deliver, DeliveryError, Message, Post, Receipt};
+use crate::outbox::{Deliver, DeliveryError, Message, Receipt};
 use crate::store::{IndexKey, Indexes, Query, Record, Sealing, StoreError, Tx, Versioned};
 
 /// How long the log is kept.
@@ -194,12 +195,8 @@ impl Sender {
                         continue;
                     }
                     let link = format!("{}/admin", self.clinic.config().public_url);
-                    tx.post(&Message {
-                        destination: account.email.clone(),
-                        locale: account.locale.clone(),
-                        data: serde_json::json!({ "link": link }),
-                        ..Message::new(now, Channel::Email, "webhook-disabled", &account.id)
-                    })?;
+                    let letter = Letter::for_account(&account, Kind::WebhookDisabled { link });
+                    messages::post(&self.clinic, tx, &letter)?;
                 }
                 Ok(())
             })

@@ -7,6 +7,7 @@ use crate::Clinic;
 use crate::crypto::{DataKeyId, Purpose, Secret};
 use crate::ids::{AccountId, MessageId};
 use crate::limits::{self, Rate};
+use crate::model::Account;
 use crate::outbox::{Channel, Message, Post, Status};
 use crate::store::{StoreError, Tx};
 
@@ -38,6 +39,20 @@ pub struct Posted {
 }
 
 impl Letter {
+    /// A mail to the owner of an account, about the account.
+    pub fn for_account(account: &Account, kind: Kind) -> Letter {
+        Letter {
+            kind,
+            channel: Channel::Email,
+            to: account.email.clone(),
+            locale: account.locale.clone(),
+            about: account.id.to_string(),
+            data_key: None,
+            professional: None,
+            expires_at: None,
+        }
+    }
+
     fn message(&self, now: Timestamp) -> Message {
         let (template, data) = self.kind.parts();
         let mut message = Message::new(now, self.channel, &template, &self.about);

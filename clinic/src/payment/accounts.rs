@@ -14,7 +14,7 @@ use crate::http::problem::ProblemBody;
 use crate::http::{Code, Problem, SignedIn};
 use crate::idempotency::Answer;
 use crate::ids::{AccountId, PaymentAccountId};
-use crate::messages::{self, Channel, Letter};
+use crate::messages::{self, Letter};
 use crate::model::{Account, PaymentAccount, PaymentAccountStatus, Provider, Role};
 use crate::store::{IndexKey, Query, Sealing, Store, StoreError, Tx, Versioned};
 
@@ -151,15 +151,6 @@ pub(super) fn write_to(
     about: &PaymentAccountId,
     kind: messages::Kind,
 ) -> Result<(), StoreError> {
-    let letter = Letter {
-        kind,
-        channel: Channel::Email,
-        to: to.email.clone(),
-        locale: to.locale.clone(),
-        about: about.to_string(),
-        data_key: None,
-        professional: None,
-        expires_at: None,
-    };
+    let letter = Letter { about: about.to_string(), ..Letter::for_account(to, kind) };
     messages::post(clinic, tx, &letter).map(|_| ())
 }
