@@ -475,13 +475,24 @@ async fn a_sealed_report_keeps_its_author_when_the_account_is_closed() {
     let after = super::stored_pdf(store, &consultation, &report).await.unwrap();
     assert_eq!(after, before);
     let scopes = [Scope::ConsultationsRead, Scope::DocumentsRead, Scope::ExportRead];
-    let request = Request::builder()
-        .uri(format!("/api/v1/consultations/{}/report", world.id))
-        .header("authorization", format!("Bearer {}", portal(&world.clinic, &scopes).await))
-        .body(Body::empty())
-        .unwrap();
-    let (status, _, shown) = world.send(request).await;
-    assert_eq!((status, shown), (StatusCode::OK, before));
+    let secret = portal(&world.clinic, &scopes).await;
+    let by_portal = async |path: &str| {
+        let request = Request::builder().uri(path).header("authorization", format!("Bearer {secret}"));
+        let (status, _, bytes) = world.send(request.body(Body::empty()).unwrap()).await;
+        (status, bytes)
+    };
+    let path = format!("/api/v1/consultations/{}", world.id);
+    assert_eq!(by_portal(&format!("{path}/report")).await, (StatusCode::OK, before));
+    // What would be made anew of the professional's data is not there any more.
+    let author = sample().professional.account_id.to_string();
+    let [bundle, practitioner] = [("Bundle", &world.id), ("Practitioner", &author)]
+        .map(|(kind, id)| format!("/fhir/R4/{kind}/{}", crate::fhir::fhir_id(id)));
+    let exports = ["zip", "fhir", "cda", "billing.csv", "billing.pdf", "billing.json"];
+    let exports = exports.map(|format| format!("{path}/export?format={format}"));
+    for path in exports.into_iter().chain([bundle, practitioner]) {
+        let (status, body) = by_portal(&path).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{path}: {}", String::from_utf8_lossy(&body));
+    }
     let found = crate::seal::check(&after, &Authorities::default());
     assert!(matches!(found.as_slice(), [seal] if seal.intact && seal.whole));
 }
