@@ -46,6 +46,28 @@ fn patient_for(
     Ok(found)
 }
 
+/// Loads the file, demands the right, does something to it or with it, and notes that in the trail.
+async fn with_file(
+    clinic: &Clinic,
+    caller: &Caller,
+    id: &str,
+    action: Action,
+    audited: Audited,
+    f: impl FnOnce(&mut Tx<'_>, &Actor, &mut Versioned<Patient>) -> Result<(), Problem>,
+) -> Result<Versioned<Patient>, Problem> {
+    let now = clinic.clock().now();
+    let actor = caller.actor(now);
+    clinic
+        .store()
+        .write(|tx| {
+            let mut patient = patient_for(tx, &actor, id, action)?;
+            f(tx, &actor, &mut patient)?;
+            note(tx, now, &actor, &patient.owner, audited, &patient.id)?;
+            Ok(patient)
+        })
+        .await
+}
+
 /// Of a patient file nobody learns by a refusal that it is there, but those who lack a proof of presence or a scope.
 fn hidden(denied: crate::http::Denied) -> Problem {
     match denied {
@@ -201,22 +223,18 @@ pub(super) async fn change(
     Json(input): Json<PatientInput>,
 ) -> Result<Response, Problem> {
     let now = clinic.clock().now();
-    let actor = caller.actor(now);
-    let changed = clinic
-        .store()
-        .write(|tx| {
-            let mut patient = patient_for(tx, &actor, &id, Action::EditPatient)?;
-            if input.nir.is_some() {
-                patient_for(tx, &actor, &id, Action::EnterNir)?;
-            }
-            if_match.require(&patient)?;
-            input.apply(now, &mut patient, "")?;
-            patient.name_hash = hash_of(&clinic, &patient);
-            tx.update(&mut patient)?;
-            note(tx, now, &actor, &patient.owner, Audited::PatientUpdated, &patient.id)?;
-            Ok::<_, Problem>(patient)
-        })
-        .await?;
+    let (action, audited) = (Action::EditPatient, Audited::PatientUpdated);
+    let changed = with_file(&clinic, &caller, &id, action, audited, |tx, actor, patient| {
+        if input.nir.is_some() {
+            patient_for(tx, actor, &id, Action::EnterNir)?;
+        }
+        if_match.require(patient)?;
+        input.apply(now, patient, "")?;
+        patient.name_hash = hash_of(&clinic, patient);
+        tx.update(patient)?;
+        Ok(())
+    })
+    .await?;
     Ok(([etag(changed.version)], axum::Json(view::patient(now, &changed))).into_response())
 }
 
@@ -242,16 +260,9 @@ pub(super) async fn see_nir(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let now = clinic.clock().now();
-    let actor = caller.actor(now);
-    let body = clinic
-        .store()
-        .write(|tx| {
-            let patient = patient_for(tx, &actor, &id, Action::SeeNir)?;
-            note(tx, now, &actor, &patient.owner, Audited::PatientNirViewed, &patient.id)?;
-            Ok::<_, Problem>(NirBody { nir: patient.nir.clone(), nir_rank: patient.nir_rank })
-        })
-        .await?;
+    let (action, audited) = (Action::SeeNir, Audited::PatientNirViewed);
+    let patient = with_file(&clinic, &caller, &id, action, audited, |_, _, _| Ok(())).await?.value;
+    let body = NirBody { nir: patient.nir, nir_rank: patient.nir_rank };
     Ok(([(http::header::CACHE_CONTROL, "no-store")], axum::Json(body)).into_response())
 }
 
@@ -275,26 +286,22 @@ pub(super) async fn check_identity(
     Json(IdentityChecked { proof }): Json<IdentityChecked>,
 ) -> Result<Response, Problem> {
     let now = clinic.clock().now();
-    let actor = caller.actor(now);
     let Caller::Account(signed_in) = &caller else { return Err(Problem::new(Code::Forbidden)) };
     let by = signed_in.id().clone();
-    let changed = clinic
-        .store()
-        .write(|tx| {
-            // Only the professional sees the document: whoever may see the number.
-            let mut patient = patient_for(tx, &actor, &id, Action::SeeNir)?;
-            // What a qualified service wrote stays.
-            if patient.identity_status == IdentityStatus::Prov {
-                patient.identity_status = IdentityStatus::Vali;
-            }
-            patient.identity_checked_by = Some(by);
-            patient.identity_checked_at = Some(now);
-            patient.identity_proof = Some(proof);
-            tx.update(&mut patient)?;
-            note(tx, now, &actor, &patient.owner, Audited::PatientIdentityStatusChanged, &patient.id)?;
-            Ok::<_, Problem>(patient)
-        })
-        .await?;
+    // Only the professional sees the document: whoever may see the number.
+    let (action, audited) = (Action::SeeNir, Audited::PatientIdentityStatusChanged);
+    let changed = with_file(&clinic, &caller, &id, action, audited, |tx, _, patient| {
+        // What a qualified service wrote stays.
+        if patient.identity_status == IdentityStatus::Prov {
+            patient.identity_status = IdentityStatus::Vali;
+        }
+        patient.identity_checked_by = Some(by);
+        patient.identity_checked_at = Some(now);
+        patient.identity_proof = Some(proof);
+        tx.update(patient)?;
+        Ok(())
+    })
+    .await?;
     Ok(([etag(changed.version)], axum::Json(view::patient(now, &changed))).into_response())
 }
 
@@ -319,15 +326,8 @@ pub(super) async fn export(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let now = clinic.clock().now();
-    let actor = caller.actor(now);
-    let patient = clinic
-        .store()
-        .write(|tx| {
-            let patient = patient_for(tx, &actor, &id, Action::SeeNir)?;
-            note(tx, now, &actor, &patient.owner, Audited::PatientExported, &patient.id)?;
-            Ok::<_, Problem>(patient)
-        })
-        .await?;
+    let (action, audited) = (Action::SeeNir, Audited::PatientExported);
+    let patient = with_file(&clinic, &caller, &id, action, audited, |_, _, _| Ok(())).await?;
     let consultations = of_patient(clinic.store(), &patient.id)?;
     let items: Result<Vec<_>, StoreError> =
         consultations.iter().map(|one| view::item(clinic.store(), one, true)).collect();
@@ -356,19 +356,12 @@ pub(super) async fn erase(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let now = clinic.clock().now();
-    let actor = caller.actor(now);
-    clinic
-        .store()
-        .write(|tx| {
-            let patient = patient_for(tx, &actor, &id, Action::PurgeNow)?;
-            if of_patient(tx, &patient.id)?.iter().any(|one| one.status != Status::Purged) {
-                return Err(Problem::new(Code::Conflict));
-            }
-            purge::erase_patient(tx, &patient.id)?;
-            note(tx, now, &actor, &patient.owner, Audited::PatientErased, &patient.id)?;
-            Ok::<_, Problem>(())
-        })
-        .await?;
+    with_file(&clinic, &caller, &id, Action::PurgeNow, Audited::PatientErased, |tx, _, patient| {
+        if of_patient(tx, &patient.id)?.iter().any(|one| one.status != Status::Purged) {
+            return Err(Problem::new(Code::Conflict));
+        }
+        Ok(purge::erase_patient(tx, &patient.id)?)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
