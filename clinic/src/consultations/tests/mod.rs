@@ -388,15 +388,24 @@ pub(crate) async fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     panic!("{what} did not come");
 }
 
-/// Of a portal that may do everything for everybody.
+/// Of a portal that acts for everybody.
 pub(crate) async fn portal(world: &World, scopes: &[crate::model::Scope]) -> Browser {
+    portal_for(world, scopes, &[]).await
+}
+
+/// Of a portal that acts for these professionals, or for everybody where there are none.
+pub(crate) async fn portal_for(
+    world: &World,
+    scopes: &[crate::model::Scope],
+    accounts: &[AccountId],
+) -> Browser {
     let secret = Secret::session();
     let now = world.clinic.clock().now();
     let client = crate::model::ApiClient {
         id: crate::ids::ApiClientId::new(now),
         name: "portal".into(),
         scopes: scopes.to_vec(),
-        accounts: Vec::new(),
+        accounts: accounts.to_vec(),
         allowed_origins: Vec::new(),
         secrets: vec![world.clinic.lookup().hash(Purpose::ApiSecret, secret.expose())],
         mtls_fingerprint: None,
