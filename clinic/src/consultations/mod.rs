@@ -8,7 +8,7 @@
 //! | `create`, `change`, `list`, `view`, `input` | the API of consultations |
 //! | `patients`, `facilities`, `invitations`, `letters` | what belongs to them |
 //! | `room`, `stream` | waiting room and live hints, for professionals |
-//! | `links`, `guest`, `consent` | the way of a guest, `/p/v1` |
+//! | `links`, `guest`, `device`, `consent` | the way of a guest, `/p/v1` |
 //! | `portals` | what webhooks tell of it |
 //! | `support`, `feedback` | what support sees of it, what guests say of it |
 //! | `incidents`, `purge` | for the report; the end of what is kept |
@@ -16,6 +16,7 @@
 mod change;
 pub mod consent;
 mod create;
+mod device;
 mod facilities;
 mod feedback;
 pub mod guard;
@@ -107,7 +108,7 @@ pub(crate) fn router() -> Router<Clinic> {
         .route("/p/v1/identity", post(guest::identity))
         .route("/p/v1/consent", get(guest::consent_text).post(guest::agree))
         .route("/p/v1/location", post(guest::location))
-        .route("/p/v1/device-check", post(guest::device_check))
+        .route("/p/v1/device-check", post(device::device_check))
         .route("/p/v1/waiting", post(guest::wait))
         .route("/p/v1/events", get(stream::of_guest))
         .route("/p/v1/media-token", post(guest::media_token))
@@ -166,7 +167,7 @@ pub(crate) fn router() -> Router<Clinic> {
         guest::consent_text,
         guest::agree,
         guest::location,
-        guest::device_check,
+        device::device_check,
         guest::wait,
         guest::media_token,
         guest::leave,
