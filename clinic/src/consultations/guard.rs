@@ -183,11 +183,13 @@ pub fn facts(read: &impl Read, now: Timestamp, consultation: &Consultation) -> R
 }
 
 fn resource(consultation: &Consultation, participants: &[Versioned<Participant>]) -> Resource {
+    // Once it is over, whoever left in order has no less than whose line was cut.
+    let live = consultation.status.is_live();
     let seats = participants.iter().map(|participant| Seat {
         participant: participant.id.clone(),
         account: participant.account.clone(),
         role: participant.role,
-        admitted: participant.is_admitted(),
+        admitted: if live { participant.is_admitted() } else { participant.was_admitted() },
         may_admit: participant.may_admit,
     });
     Resource {

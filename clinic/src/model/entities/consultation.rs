@@ -278,6 +278,13 @@ impl Participant {
                 && matches!(self.state, S::Admitted | S::Connected | S::Reconnecting))
     }
 
+    /// Let in once, and not sent away since.
+    pub fn was_admitted(&self) -> bool {
+        use ParticipantState as S;
+        self.role == ParticipantRole::Owner
+            || (self.admitted_at.is_some() && !matches!(self.state, S::Removed | S::Denied))
+    }
+
     pub fn is_connected(&self) -> bool {
         self.state == ParticipantState::Connected
     }
