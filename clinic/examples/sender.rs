@@ -34,7 +34,7 @@ async fn main() {
     let about = || clinic.store().list::<Message>(&Query::new("about", IndexKey::new().text("once")));
     if about().expect("readable").items.is_empty() {
         let letter = Letter {
-            kind: Kind::AccessCode { code: "123456".to_owned() },
+            kind: Kind::TestMessage,
             channel: Channel::Sms,
             to: "+33612345678".to_owned(),
             locale: "fr".to_owned(),

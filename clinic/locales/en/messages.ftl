@@ -203,13 +203,6 @@ immediate-call =
         This link is valid for { $minutes } minutes.
     .action = Join the call
     .sms = You are expected in a video call. Tap this link to join: { $link } (valid { $minutes } min)
-access-code =
-    .subject = Your code
-    .body =
-        Hello,
-
-        Your code is { $code }. Type it on the open page. Give it to nobody.
-    .sms = Your code: { $code }. Type it on the open page. Give it to nobody.
 
 documents-available =
     .subject = A document waits for you

@@ -207,13 +207,6 @@ immediate-call =
         Ce lien est valable { $minutes } minutes.
     .action = Rejoindre l’appel
     .sms = Votre soignant vous attend en vidéo. Touchez ce lien pour le rejoindre : { $link } (valable { $minutes } min)
-access-code =
-    .subject = Votre code
-    .body =
-        Bonjour,
-
-        Votre code est { $code }. Tapez-le sur la page ouverte. Ne le donnez à personne.
-    .sms = Votre code : { $code }. Tapez-le sur la page ouverte. Ne le donnez à personne.
 
 documents-available =
     .subject = Un document vous attend

@@ -203,13 +203,13 @@ pub fn revoke(
     tx.update(invitation).map(|_| ())
 }
 
-/// Writes to the patient that there is something to pay, with a link: for whoever left already.
-pub fn payment_requested(
+/// Writes to the patient, who left already, with a link to what came after the call.
+fn to_patient(
     clinic: &Clinic,
     tx: &mut Tx<'_>,
     consultation: &Consultation,
-    amount_cents: u32,
     expires_at: Timestamp,
+    kind: impl Fn(String) -> Text,
 ) -> Result<(), StoreError> {
     for mut invitation in tx.all::<Invitation>("consultation", consultation.id.as_str())? {
         let Some(channel) = way(invitation.channel).filter(|_| !invitation.destination.is_empty()) else {
@@ -220,7 +220,7 @@ pub fn payment_requested(
         }
         let link = messages::link(clinic, &fresh_secret(clinic, &mut invitation));
         let letter = Letter {
-            kind: Text::PaymentRequested { link, amount_cents },
+            kind: kind(link),
             channel,
             to: invitation.destination.clone(),
             locale: invitation.locale.clone(),
@@ -233,6 +233,32 @@ pub fn payment_requested(
         tx.update(&mut invitation)?;
     }
     Ok(())
+}
+
+/// There is something to pay.
+pub fn payment_requested(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    consultation: &Consultation,
+    amount_cents: u32,
+    expires_at: Timestamp,
+) -> Result<(), StoreError> {
+    to_patient(clinic, tx, consultation, expires_at, |link| Text::PaymentRequested { link, amount_cents })
+}
+
+/// There is something to read, until then.
+pub fn documents_available(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    consultation: &Consultation,
+    until: Timestamp,
+) -> Result<(), StoreError> {
+    let zone = &consultation.time_zone;
+    to_patient(clinic, tx, consultation, until, |link| Text::DocumentsAvailable {
+        link,
+        until,
+        zone: zone.clone(),
+    })
 }
 
 /// Room for a link after its window: what is sent then may still be read.

@@ -48,7 +48,7 @@ use utoipa::OpenApi;
 
 pub use change::lengthen;
 pub use guard::{Access, Read, consultation_for};
-pub use letters::{display_name, payment_requested};
+pub use letters::{display_name, documents_available, payment_requested, readable_until};
 pub use live::{Live, What};
 pub use note::{event, note};
 pub(crate) use purge::erase_patient;

@@ -1,4 +1,4 @@
-//! Shows a document to more people: what was kept back for signing goes out after all.
+//! Shows a document to more people: what was kept back for signing goes out after all. And tells the patient, who is gone.
 
 use axum::extract::State;
 use serde::Deserialize;
@@ -8,10 +8,43 @@ use super::input::{DocumentBody, Who, body, find_own};
 use super::upload::{VISIBILITY_MAX, visibility};
 use crate::Clinic;
 use crate::audit::Action as Audited;
-use crate::consultations::{What, note};
+use crate::consultations::{Access, What, documents_available, note, readable_until};
+use crate::crypto::Purpose;
+use crate::http::authorize::Standing;
 use crate::http::problem::ProblemBody;
 use crate::http::{Caller, Code, Json, Path, Problem};
-use crate::model::{DocumentState, Visibility};
+use crate::ids::ParticipantId;
+use crate::limits::{self, Rate};
+use crate::model::{Document, DocumentState, ParticipantRole, Visibility};
+use crate::store::{StoreError, Tx};
+
+/// Files that follow each other are one message.
+const TOLD: Rate = Rate { limit: 1, window: jiff::SignedDuration::from_mins(10) };
+
+/// Writes to the patient that there is something to read, once the call is over: nobody sits in front of the page then.
+pub fn tell_patient(
+    clinic: &Clinic,
+    tx: &mut Tx<'_>,
+    access: &Access,
+    document: &Document,
+) -> Result<(), StoreError> {
+    let patient = |id: &ParticipantId| {
+        access.participants.iter().any(|one| one.id == *id && one.role == ParticipantRole::Patient)
+    };
+    let shown = document.visible_to.iter().any(|reader| match reader {
+        Visibility::Role(role) => *role == ParticipantRole::Patient,
+        Visibility::Participant(id) => patient(id),
+    });
+    let c = &access.consultation;
+    if c.status.is_live() || !shown || access.role == Standing::Patient {
+        return Ok(());
+    }
+    let subject = clinic.lookup().hash(Purpose::RateSubject, c.id.as_str());
+    if limits::take(tx, clinic.clock().now(), "documents-told", &subject, TOLD)?.is_err() {
+        return Ok(());
+    }
+    documents_available(clinic, tx, c, readable_until(c, access.facts.post_access))
+}
 
 /// Who may see it from now on, besides those who may already.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -55,10 +88,12 @@ pub(super) async fn share(
                 return Err(Problem::field("/visibility", "invalid"));
             }
             tx.update(&mut document)?;
+            tell_patient(&clinic, tx, &access, &document)?;
             note(tx, now, &who.actor, &access.consultation.owner, Audited::DocumentSent, &document.id)?;
             Ok((access, document))
         })
         .await?;
+    clinic.outbox().wake();
     clinic.live().tell(&access.consultation, What::Documents);
     Ok(axum::Json(body(&access, &document)))
 }

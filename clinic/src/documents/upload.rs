@@ -15,6 +15,7 @@ use super::DocumentsConfig;
 use super::check::{Accepted, From, check};
 use super::expire::{delete_blobs, plan};
 use super::input::{DocumentBody, Who, body, find_own, sender, sending};
+use super::share::tell_patient;
 use super::sniff::clean_name;
 use crate::Clinic;
 use crate::admin::Adapter;
@@ -287,6 +288,7 @@ async fn finish(clinic: &Clinic, who: &Who, id: &str) -> Result<Response, Proble
     };
     clinic.live().tell(&access.consultation, What::Documents);
     clinic.scheduler().wake();
+    clinic.outbox().wake();
     answer
 }
 
@@ -366,6 +368,7 @@ async fn keep(
                 note(tx, now, &crate::http::Actor::System, owner, Audited::DocumentScanned, &document.id)?;
             }
             note(tx, now, &who.actor, owner, Audited::DocumentSent, &document.id)?;
+            tell_patient(clinic, tx, &access, &document)?;
             Ok::<_, Problem>(axum::Json(body(&access, &document)).into_response())
         })
         .await;

@@ -94,10 +94,6 @@ pub enum Kind {
         link: String,
         minutes: u32,
     },
-    /// The six digits of an identity check.
-    AccessCode {
-        code: String,
-    },
 
     /// Something was sent to the recipient; readable by `link` until `until`.
     DocumentsAvailable {
@@ -178,7 +174,6 @@ impl Kind {
                     | Kind::Cancelled { .. }
                     | Kind::Reminder { .. }
                     | Kind::ImmediateCall { .. }
-                    | Kind::AccessCode { .. }
                     | Kind::DocumentsAvailable { .. }
                     | Kind::PaymentRequested { .. }
                     | Kind::TestMessage

@@ -413,7 +413,7 @@ async fn without_settings_the_adapters_say_so_and_so_does_the_status() {
     use tower::ServiceExt;
     let clinic = TestClinic::start().await;
     let letter = Letter {
-        kind: Kind::AccessCode { code: "123456".into() },
+        kind: Kind::TestMessage,
         channel: Channel::Sms,
         to: NUMBER.into(),
         locale: "fr".into(),

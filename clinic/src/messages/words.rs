@@ -120,7 +120,6 @@ fn arguments(kind: &Kind, locale: &str) -> FluentArgs<'static> {
             args.set("professional", appointment.professional.clone());
         }
         Kind::ImmediateCall { minutes, .. } => args.set("minutes", minutes.to_string()),
-        Kind::AccessCode { code } => args.set("code", code.clone()),
         Kind::PaymentRequested { amount_cents, .. } => set_amount(&mut args, *amount_cents),
         Kind::PaymentReceipt { amount_cents, paid_at, zone, reference } => {
             set_amount(&mut args, *amount_cents);

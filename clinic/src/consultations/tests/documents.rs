@@ -359,6 +359,41 @@ async fn nobody_sees_a_document_that_does_not_show_itself_to_them() {
 }
 
 #[tokio::test]
+async fn what_is_handed_over_after_the_call_is_told_once_with_a_link_that_opens_it() {
+    let call = Call::new().await;
+    let told = || {
+        let all = call.world.templates("+33612345678");
+        all.into_iter().filter(|template| template == "documents-available").count()
+    };
+    let plain = pdf("", b"");
+    let hidden = |body: &mut Value| body["visibility"] = json!([]);
+    call.uploaded(&call.doctor, &plain, |_| ()).await;
+    let kept_back = call.uploaded(&call.doctor, &plain, hidden).await;
+    call.uploaded(&call.guest, &plain, |_| ()).await;
+    // The patient hangs up first, as people do.
+    call.world.did(&call.guest, "/p/v1/leave", Value::Null).await;
+    let consultation = format!("/api/v1/consultations/{}", call.id);
+    call.world.did(&call.doctor, &format!("{consultation}/end"), json!({})).await;
+    call.uploaded(&call.doctor, &plain, hidden).await;
+    call.world.later(1);
+    assert_eq!(told(), 0, "the call goes on, it is hidden, or it is the patient's own");
+
+    let after = call.uploaded(&call.doctor, &plain, |_| ()).await;
+    let secret = call.world.secret("+33612345678", "documents-available").await;
+    call.uploaded(&call.doctor, &plain, |_| ()).await;
+    let (guest, body) = call.world.enter(&secret).await;
+    assert_eq!(body["next"], "documents");
+    let list = call.world.get(&guest, "/p/v1/documents").await;
+    assert!(list.as_array().unwrap().iter().any(|one| one["id"] == json!(after)), "{list}");
+    let content = format!("/p/v1/documents/{after}/content");
+    assert_eq!(call.world.call(&guest, Method::GET, &content, Value::Null).await.status, StatusCode::OK);
+    assert_eq!(told(), 1, "files that follow each other are one message");
+    call.world.later(11);
+    call.world.did(&call.doctor, &format!("{}/{kept_back}/share", call.path), json!({})).await;
+    eventually("another message", || told() == 2).await;
+}
+
+#[tokio::test]
 async fn an_immediate_call_and_a_guest_who_waits_have_no_documents() {
     let world = World::new().await;
     let (doctor, _) = world.professional("jeanne@cabinet.example").await;

@@ -20,6 +20,7 @@ use crate::crypto::secret::hex;
 use crate::documents::expire::delete_blobs;
 use crate::documents::input::{DocumentBody, Who, body, sender, sending};
 use crate::documents::read::visible;
+use crate::documents::share::tell_patient;
 use crate::documents::sniff::{FileType, clean_name};
 use crate::documents::upload::{room_for, visibility};
 use crate::documents::{check, pdf};
@@ -240,6 +241,7 @@ pub(in crate::documents) async fn place(
         delete_blobs(store, &key, &blobs);
     }
     let access = kept?;
+    clinic.outbox().wake();
     clinic.live().tell(&access.consultation, What::Documents);
     Ok((StatusCode::CREATED, axum::Json(body(&access, &new))).into_response())
 }
@@ -290,5 +292,6 @@ fn keep(
         note(tx, now, &who.actor, owner, Audited::SignatureSealed, &new.id)?;
     }
     note(tx, now, &who.actor, owner, Audited::DocumentSent, &new.id)?;
+    tell_patient(clinic, tx, &access, new)?;
     Ok(access)
 }

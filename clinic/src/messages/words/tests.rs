@@ -51,7 +51,6 @@ pub(crate) fn every_kind() -> Vec<Kind> {
         Kind::LoginAlert { at, zone: zone.clone() },
         Kind::AccountLocked { until: at, zone: zone.clone() },
         Kind::ImmediateCall { link: link.clone(), minutes: 240 },
-        Kind::AccessCode { code: "123456".into() },
         Kind::DocumentsAvailable { link: link.clone(), until: at, zone: zone.clone() },
         Kind::PaymentRequested { link: link.clone(), amount_cents: 100_000 },
         Kind::PaymentReceipt { amount_cents: 2500, paid_at: at, zone, reference: "pay_1".into() },
@@ -159,7 +158,7 @@ fn every_short_message_is_one_segment_of_gsm_7_with_the_longest_data_and_names_n
             seen += 1;
         }
     }
-    assert_eq!(seen, 2 * (4 * 6 + 5));
+    assert_eq!(seen, 2 * (4 * 6 + 4));
 }
 
 #[test]
