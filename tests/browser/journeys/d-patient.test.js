@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NO_DEVICES } from '../lib/browsers.js'
 import { appointment, askBirthDates, endForAll, enterCall, letIn, professional, seeEachOther } from '../lib/clinic.js'
-import { linkSent } from '../lib/mail.js'
+import { linkSent, passTime } from '../lib/mail.js'
 import { violations } from '../lib/pages.js'
 import { agree, atScreen, begin, checkDevices, identify, leave, onward, permitted, tellPlace, toWaitingRoom } from '../lib/patient.js'
 import { button, press, see, seeHeading } from '../lib/press.js'
@@ -248,6 +248,24 @@ test('journey_d_sent_out_denied_and_late_each_have_their_screen', { timeout: 300
   await press(doctor, pro.denyName('Anne Lefèvre'))
   await atScreen(other, 'denied')
   assert.deepEqual(await violations(other.page), [])
+  world.noComplaints()
+})
+
+test('journey_d_too_late_and_a_browser_that_is_too_old_each_have_their_screen', { timeout: 240_000 }, async (t) => {
+  const world = await startWorld(t)
+  const { server, words: { guest: texts } } = world
+  const { link } = await invited(world)
+  const old = await world.onPhone(`${server.http}/test`)
+  await old.page.addInitScript(() => void delete window.RTCPeerConnection)
+  await old.page.goto('about:blank')
+  await old.page.goto(link)
+  await seeHeading(old, texts.gateOldTitle)
+  assert.deepEqual(await violations(old.page), [])
+  await passTime(server, 4 * 3600)
+  const late = await world.onPhone(link)
+  await atScreen(late, 'over')
+  await seeHeading(late, texts.overTitle)
+  assert.deepEqual(await violations(late.page), [])
   world.noComplaints()
 })
 

@@ -4,7 +4,10 @@ import { here, out, slug } from './paths.js'
 import { portraitCamera } from './portrait.js'
 
 const axe = readFileSync(join(here, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8')
-const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+/** WCAG 2.2, levels A and AA. */
+const WCAG = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
+// What passes is not listed, nor fetched again.
+const axeOptions = (values) => JSON.stringify({ runOnly: values, resultTypes: ['violations'], preload: false })
 
 /** The address of a join page, as the server prints it. */
 export const joinLink = (server, room, identity, name, more = {}) => `${server.http}/join#token=${server.token(room, identity, { name, ...more })}`
@@ -12,12 +15,34 @@ export const joinLink = (server, room, identity, name, more = {}) => `${server.h
 /** Links to the join page among what the server printed at its start. */
 export const printedLinks = (server) => server.printed().match(/https?:\/\/\S+\/join\S*token=\S+/g) ?? []
 
-/** What axe finds wrong on a page, as short lines; nothing is the right answer. `colours` asks for the contrast alone. */
-export async function violations(page, { colours = false } = {}) {
-  // Run by the debugger, which the page's own policy does not hold back.
-  if (!(await page.evaluate('"axe" in window'))) await page.evaluate(`${axe};undefined`)
-  return page.evaluate(`axe.run(document, { runOnly: ${JSON.stringify(colours ? { type: 'rule', values: ['color-contrast'] } : RULES)} }).then((result) =>
-    result.violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 160))))`)
+/** What axe finds wrong on a page, as short lines; nothing is the right answer. */
+export async function violations(page) {
+  await bringAxe(page)
+  return page.evaluate(`axe.run(document, ${axeOptions([...WCAG, 'best-practice'])}).then(linesOf)`)
+}
+
+/**
+ * The same for each of these colours, by their names and without asking the page for more than once: `best-practice` has
+ * nothing to say of colours, so it is asked in the first of them only.
+ */
+export async function violationsIn(page, themes) {
+  await bringAxe(page)
+  const [all, rest] = [axeOptions([...WCAG, 'best-practice']), axeOptions(WCAG)]
+  return page.evaluate(`(async () => {
+    const found = {}
+    for (const [index, theme] of ${JSON.stringify(themes)}.entries()) {
+      document.documentElement.dataset.theme = theme
+      found[theme] = linesOf(await axe.run(document, index === 0 ? ${all} : ${rest}))
+    }
+    return found
+  })()`)
+}
+
+/** Run by the debugger, which the page's own policy does not hold back. */
+async function bringAxe(page) {
+  if (await page.evaluate('"axe" in window')) return
+  await page.evaluate(`${axe};undefined`)
+  await page.evaluate(`window.linesOf = ({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map((node) => id + ': ' + node.html.slice(0, 160)));undefined`)
 }
 
 export const DESK = { locale: 'fr-FR', viewport: { width: 1280, height: 800 } }

@@ -6,6 +6,7 @@ import { agree, atScreen, begin, checkDevices, tellPlace } from '../lib/patient.
 import { ORDONNANCE, pdf } from '../lib/pdf.js'
 import { DOCTOR, PATIENT } from '../lib/portrait.js'
 import { button, fill, press, see, unfold } from '../lib/press.js'
+import { identityOf, keepSockets, lineCarries, onlyRoom, transcriber } from '../lib/rooms.js'
 
 export async function call(world, look) {
   const { server, words: { pro, guest: texts, deskDocuments: documents, payment, desk } } = world
@@ -39,6 +40,7 @@ export async function call(world, look) {
   await doctor.page.locator('[data-test=allow]').click()
   await doctor.page.locator('[data-test=enter]').waitFor()
   await look('devices-on', doctor)
+  for (const who of [doctor, anne]) await keepSockets(who)
   await doctor.page.locator('[data-test=enter]').click()
   await doctor.page.locator('.pro-call').waitFor()
   await look('call-waiting', doctor)
@@ -46,6 +48,17 @@ export async function call(world, look) {
   await seeEachOther([doctor, anne])
   await look('call', doctor)
   await look('patient-call', anne)
+  const room = await onlyRoom(world)
+  const [owner, patient] = [await identityOf(world, room, 'owner'), await identityOf(world, room, 'patient')]
+  const program = await transcriber(world, room)
+  await program.while({ text: 'Je tousse depuis trois jours, sans fièvre.', segment: '1', who: patient }, async () => {
+    await doctor.page.locator('.captions').waitFor()
+    await look('call-captions', doctor)
+  })
+  await program.while({ text: 'Prenez-vous déjà un médicament ?', segment: '2', who: owner }, async () => {
+    await anne.page.locator('.captions').waitFor()
+    await look('patient-captions', anne)
+  })
   await handOver(doctor, 'Ordonnance.pdf', pdf(ORDONNANCE), { word: documents.signThenSend })
   await doctor.page.getByRole('button', { name: documents.signBox }).waitFor()
   await look('call-sign', doctor)
@@ -69,6 +82,14 @@ export async function call(world, look) {
   await anne.page.keyboard.press('Escape')
   await tab(doctor, desk.quality)
   await look('call-quality', doctor)
+  await lineCarries(world, room, doctor, patient, true)
+  await see(doctor, desk.reasonsThem.suspended)
+  await look('call-suspended', doctor)
+  await lineCarries(world, room, doctor, patient, false)
+  await lineCarries(world, room, anne, owner, true)
+  await see(anne, texts.pictureStopped)
+  await look('patient-suspended', anne)
+  await lineCarries(world, room, anne, owner, false)
   await button(anne, texts.leave).click()
   await look('patient-call-leaving', anne)
   await press(anne, texts.stay)

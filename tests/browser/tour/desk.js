@@ -66,7 +66,7 @@ export async function desk(world, look) {
   }
   await press(doctor, admin.clientNew)
   await look('admin-client-new', doctor)
-  for (const [name, path] of [['home', '/'], ['help', '/aide'], ['accessibility', '/accessibilite'], ['privacy', '/confidentialite'], ['operator-key', '/exploitation']]) {
+  for (const [name, path] of [['home', '/'], ['help', '/aide'], ['accessibility', '/accessibilite'], ['privacy', '/confidentialite']]) {
     const visitor = await world.atDesk(path)
     await visitor.page.locator('h1').first().waitFor()
     await rest(visitor)

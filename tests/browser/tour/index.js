@@ -1,6 +1,7 @@
 import { call, CALL_ENV } from './call.js'
 import { desk, DESK_ENV } from './desk.js'
 import { entrance } from './entrance.js'
+import { office, OFFICE_ENV } from './office.js'
 import { patient } from './patient.js'
 import { rooms } from './rooms.js'
 
@@ -11,6 +12,7 @@ import { rooms } from './rooms.js'
 export const PARTS = [
   { name: 'entrance', walk: entrance },
   { name: 'desk', walk: desk, env: DESK_ENV },
+  { name: 'office', walk: office, env: OFFICE_ENV },
   { name: 'call', walk: call, env: CALL_ENV },
   { name: 'patient', walk: patient },
   { name: 'rooms', walk: rooms },

@@ -1,9 +1,9 @@
 // Every screen of the patient's way outside the call, the test of the device, and what a link alone can say.
 import { appointment, askBirthDates, enterCall, laterThanProposed, letIn, professional, seeEachOther } from '../lib/clinic.js'
-import { linkSent } from '../lib/mail.js'
+import { linkSent, passTime } from '../lib/mail.js'
 import { agree, atScreen, begin, checkDevices, identify, tellPlace, toWaitingRoom } from '../lib/patient.js'
 import { PATIENT } from '../lib/portrait.js'
-import { beginning, fill, press, pressInDialog, see } from '../lib/press.js'
+import { beginning, fill, press, pressInDialog, see, seeHeading } from '../lib/press.js'
 import { until } from '../lib/wait.js'
 
 const BORN = '02/03/1941'
@@ -103,7 +103,7 @@ export async function patient(world, look) {
   await atScreen(goes, 'left')
   await look('patient-left', goes)
 
-  const { anne: out } = await invited()
+  const { link: noMore, anne: out } = await invited()
   await toWaitingRoom(out, { answer: BORN })
   await enterCall(doctor)
   await letIn(doctor)
@@ -114,6 +114,9 @@ export async function patient(world, look) {
   await press(doctor, pro.endForAll)
   await pressInDialog(doctor, pro.endForAll)
   await see(doctor, pro.endedCall)
+  const refused = await world.atDesk(noMore)
+  await seeHeading(refused, texts.revokedTitle)
+  await look('patient-revoked', refused)
 
   const { anne: denied } = await invited()
   await toWaitingRoom(denied, { answer: BORN })
@@ -153,11 +156,38 @@ export async function patient(world, look) {
   await offline.page.locator('[data-test=allow]').click()
   await offline.page.locator('.patient-self').waitFor()
   await look('test-running', offline)
+  let cut = false
+  await offline.page.routeWebSocket(/network-probe/, (socket) => {
+    if (cut) return void socket.close()
+    const line = socket.connectToServer()
+    return socket.onMessage((sent) => void setTimeout(() => line.send(sent), 600))
+  })
+  await offline.page.reload()
+  const picture = offline.page.locator('.patient-self')
+  await offline.page.locator('[data-test=allow]').or(picture).first().waitFor()
+  if (!(await picture.isVisible())) await offline.page.locator('[data-test=allow]').click()
+  await see(offline, texts.networkWeak)
+  await look('test-weak', offline)
+  cut = true
+  await offline.page.locator('[data-test=network-again]').click()
+  await see(offline, texts.networkBad)
+  await look('test-blocked', offline)
   await offline.page.route('**/p/v1/links/look', (route) => route.abort())
   await offline.page.goto('about:blank')
   await offline.page.goto(link.href)
   await atScreen(offline, 'unreachable')
   await look('patient-unreachable', offline)
+  const { link: missed } = await invited()
+  const old = await world.atDesk('/test')
+  await old.page.addInitScript(() => void delete window.RTCPeerConnection)
+  await old.page.goto('about:blank')
+  await old.page.goto(missed.href)
+  await seeHeading(old, texts.gateOldTitle)
+  await look('patient-old-browser', old)
+  await passTime(server, 4 * 3600)
+  const late = await world.atDesk(missed)
+  await atScreen(late, 'over')
+  await look('patient-over', late)
 }
 
 async function laterBy(doctor, minutes) {

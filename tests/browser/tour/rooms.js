@@ -1,10 +1,11 @@
 // The call by a token, without the clinic: what portals open.
 import { enterCall, joinLink, pressEnter } from '../lib/pages.js'
 import { DOCTOR, PATIENT } from '../lib/portrait.js'
+import { fill, press, seeHeading } from '../lib/press.js'
 import { until } from '../lib/wait.js'
 
 export async function rooms(world, look) {
-  const { server } = world
+  const { server, words: { operator: words } } = world
   const at = (link) => new URL(link)
   const doctor = await world.atDesk(at(joinLink(server, 'consultation-du-matin', 'medecin', 'Dr Camille Lefèvre')), { portrait: DOCTOR, permission: 'prompt' })
   await doctor.page.locator('[data-test=allow]').waitFor()
@@ -22,6 +23,18 @@ export async function rooms(world, look) {
   await doctor.page.locator('[data-test=files]').click()
   await doctor.page.locator('.transfer[data-state=done]').waitFor()
   await look('room-files', doctor)
+  const operator = await world.atDesk('/test')
+  // In --dev rooms are open to everybody; here they are as on a real server.
+  await operator.page.route('**/debug/rooms**', (route) => (route.request().headers().authorization === 'Bearer devkey:secret' ? route.continue() : route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"code":"unauthenticated"}' })))
+  await operator.page.goto(`${server.http}/exploitation`)
+  await operator.page.getByLabel(words.key).waitFor()
+  await until('a cost is measured', async () => /\d\sµs/.test(await operator.page.locator('.plots').textContent()))
+  await look('operator-key', operator)
+  await fill(operator, words.key, 'devkey:secret')
+  await press(operator, words.unlock)
+  await press(operator, words.detailsOf('consultation-du-matin'))
+  await seeHeading(operator, words.pictures)
+  await look('operator-room', operator)
   await doctor.page.click('[data-test=leave]')
   await doctor.page.locator('[data-test=return]').waitFor()
   await look('room-left', doctor)
