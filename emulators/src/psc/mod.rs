@@ -302,7 +302,7 @@ async fn choose(
                 expires_at: (world.now)() + CODE_LIFE_S,
             };
             world.with(|inner| inner.codes.insert(code.clone(), kept));
-            answer.append_pair("code", &code).append_pair("session_state", person.session());
+            answer.append_pair("code", &code).append_pair("session_state", &person.session());
         }
     }
     redirect(format!("{}?{}", of("redirect_uri"), answer.finish()))
