@@ -45,10 +45,10 @@ impl Payzen {
     }
 }
 
-/// What a `V4/Payment` says of itself: the money that came, and each sum that went back.
 /// What happened, and what went back under which reference.
 type Told = (Option<What>, Vec<(String, u64)>);
 
+/// What a `V4/Payment` says of itself: the money that came, and each sum that went back.
 fn of_payment(payment: &Value) -> Result<Told, Unproved> {
     let none = Vec::new();
     let transactions = payment.pointer("/transactions").and_then(Value::as_array).unwrap_or(&none);
