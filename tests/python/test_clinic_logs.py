@@ -3,6 +3,7 @@ proof, addresses that were asked for, or in clear on the disk."""
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
@@ -13,6 +14,7 @@ from harness.media import Picture
 from harness.people import Person
 from harness.server import Server
 from test_clinic_kill import verified
+from test_guide import by_psc
 from test_guide_call import a_pdf, a_picture
 
 NAMES = [
@@ -22,6 +24,9 @@ NAMES = [
 DOCTOR_EMAIL, PATIENT_EMAIL = "zephyrine@quatrebarbes.example", "xanthippe@ouessantine.example"
 PATIENT_PHONE, NURSE_PHONE, CALLBACK, IMMEDIATE = "0678451290", "0667129845", "0671920384", "0659384712"
 NIR = "2840588321025"
+# Of whom Pro Santé Connect proves it.
+IDENTIFIER = "810101010105"
+ORIGIN = "https://portail.example"
 RPPS = rpps(1_087_654_321)
 
 
@@ -116,10 +121,32 @@ async def journey(clinic: Clinic) -> None:
     await doctor.did("/api/v1/consultations", {"kind": "immediate", "phone": IMMEDIATE})
     await clinic.browser().post("/api/v1/auth/password", {"email": DOCTOR_EMAIL, "password": "zibeline zibeline"})
     await clinic.browser().post("/p/v1/links/session", {"secret": clinic.secrets[0]})
+    await of_a_portal(clinic, admin, one["id"], doctor.id)
+    # Who was proved to be there, and a password that was forgotten.
+    assert (await by_psc(clinic, clinic.browser(), IDENTIFIER))["outcome"] == "offer"
+    await clinic.browser().post("/api/v1/auth/password/forgot", {"email": DOCTOR_EMAIL})
+    said = (await clinic.mail(DOCTOR_EMAIL, "mot de passe"))["text"]
+    clinic.secrets.append(re.search(r"/connexion/mot-de-passe#([\w-]+)", said).group(1))
     for browser in clinic._browsers:
         for cookie in browser.http.cookie_jar:
             clinic.secrets.append(cookie.value)
     await doctor.did("/api/v1/auth/logout")
+
+
+async def of_a_portal(clinic: Clinic, admin, consultation: str, professional: str) -> None:
+    """What a portal gets: a secret, a token, the secret of its webhooks, the link of a frame and what the frame gets for it."""
+    wanted = {"name": "Portail", "scopes": ["webhooks:write", "embed:write"], "allowed_origins": [ORIGIN]}
+    made = await admin.did("/api/v1/api-clients", wanted)
+    form = f"grant_type=client_credentials&client_id={made['client']['id']}&client_secret={made['client_secret']}"
+    kind = "application/x-www-form-urlencoded"
+    portal = clinic.browser()
+    token = (await portal.did("/api/v1/oauth/token", form.encode(), Content_Type=kind))["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    hook = await portal.did("/api/v1/webhook-endpoints", {"url": f"{ORIGIN}/hook"}, **bearer)
+    frame = {"consultation_id": consultation, "professional_ref": professional, "origin": ORIGIN}
+    link = (await portal.did("/api/v1/embed-sessions", frame, **bearer))["embed_url"].split("#")[1]
+    inside = await clinic.browser().did("/api/v1/embed-sessions/redeem", {"token": link})
+    clinic.secrets += [made["client_secret"], token, hook["secret"], link, inside["access_token"]]
 
 
 async def trail(clinic: Clinic) -> str:
@@ -147,7 +174,7 @@ async def test_nothing_of_a_person_and_no_secret_is_left_where_it_does_not_belon
     # The part behind # never leaves a browser; links and tickets stand there on purpose.
     urls = "\n".join(unquote(urlsplit(url)._replace(fragment="").geturl()) for url in clinic.urls)
     numbers = [PATIENT_PHONE, NURSE_PHONE, CALLBACK, IMMEDIATE]
-    needles = NAMES + [DOCTOR_EMAIL, PATIENT_EMAIL, RPPS, NIR, PASSWORD, "quatrebarbes", "1984-05-17"]
+    needles = NAMES + [DOCTOR_EMAIL, PATIENT_EMAIL, RPPS, NIR, IDENTIFIER, PASSWORD, "quatrebarbes", "1984-05-17"]
     needles += numbers + ["33" + number[1:] for number in numbers]
     needles += [" ".join(number[at : at + 2] for at in range(0, 10, 2)) for number in numbers]
     needles += [secret for secret in clinic.secrets if len(secret) >= 6]
