@@ -2,6 +2,7 @@
 twice."""
 
 import asyncio
+import hashlib
 import itertools
 import os
 import random
@@ -15,10 +16,13 @@ import pytest_asyncio
 from aiohttp import web
 from harness.clinic import PARIS, PATIENT, SETTINGS, Clinic, in_paris, mobile
 from harness.server import Server, binary, until
+from test_guide_call import a_pdf
 
 SEED = int(os.environ.get("KILL_SEED", "20261126"))
 # How often each comes, of a hundred.
-OPERATIONS = {"immediate": 25, "planned": 22, "now": 15, "move": 12, "cancel": 8, "write": 12, "lock": 6}
+OPERATIONS = {
+    "immediate": 22, "planned": 20, "now": 15, "move": 11, "cancel": 8, "write": 10, "hand_over": 8, "lock": 6,
+}  # fmt: skip
 COUNT = 200
 WORKERS = 4
 # Requests that a server takes before it is killed: counted, for a fast machine would be done before a clock struck.
@@ -74,6 +78,8 @@ class One:
     def __init__(self, kind: str, number: str):
         self.kind, self.number, self.id = kind, number, ""
         self.start = self.reason = None
+        # Files that were handed over, by where they are.
+        self.files: dict[str, bytes] = {}
         self.cancelled = self.waits = False
         self.letters = 1
 
@@ -96,23 +102,24 @@ class Story:
         self.due = asyncio.Event()
         self.keys = itertools.count(1)
 
-    async def call(self, method: str, path: str, body=None, key: str = ""):
+    async def call(self, method: str, path: str, body=None, key: str = "", **headers):
         """Asks until there is an answer. With one key for all tries; `None`: cut off, ask anew if it matters."""
         await self.up.wait()
         self.life -= 1
         if self.life <= 0:
             self.due.set()
         try:
-            return await self.doctor.call(method, path, body, Idempotency_Key=key or f"look-{next(self.keys)}")
+            headers["Idempotency_Key"] = key or f"look-{next(self.keys)}"
+            return await self.doctor.call(method, path, body, **headers)
         except (aiohttp.ClientError, ConnectionError, asyncio.TimeoutError):
             self.cut += 1
             # Until the killer has noticed, too.
             await asyncio.sleep(0.05)
             return None
 
-    async def sure(self, method: str, path: str, body=None, expect=(200, 201, 204)):
+    async def sure(self, method: str, path: str, body=None, expect=(200, 201, 204), **headers):
         key = f"op-{SEED}-{next(self.keys)}"
-        while (answer := await self.call(method, path, body, key)) is None:
+        while (answer := await self.call(method, path, body, key, **headers)) is None:
             pass
         assert answer.status in expect, f"{method} {path} {answer.status} {answer.bytes[:300]}"
         return answer
@@ -154,6 +161,22 @@ class Story:
         await self.sure("PUT", f"{one.path}/form", {"answers": {"reason": reason}})
         one.reason = reason
 
+    async def hand_over(self, one: One) -> None:
+        file = a_pdf(f"{self.dice.randrange(10**9)} " * 9000)
+        new = {"name": "Ordonnance.pdf", "size": len(file), "sha256": hashlib.sha256(file).hexdigest(), "category": "other"}
+        folder = f"{one.path}/documents"
+        begun = (await self.sure("POST", folder, new)).json
+        path = f"{folder}/{begun['document']['id']}"
+        # In two pieces, each kept for itself.
+        for first, last in [(0, 65_535), (65_536, len(file) - 1)]:
+            span = f"bytes {first}-{last}/{len(file)}"
+            await self.sure("PUT", f"{path}/upload", file[first : last + 1], Content_Range=span)
+        while (answer := await self.call("POST", f"{path}/complete")) is None:
+            if (await self.sure("GET", path)).json["state"] == "available":
+                break
+        assert answer is None or answer.status == 200, answer.bytes
+        one.files[path] = file
+
     async def lock(self, one: One) -> None:
         await self.sure("PUT", f"{one.path}/lock", {"locked": True})
         one.waits = True
@@ -164,6 +187,7 @@ class Story:
             "move": lambda one: one.kind == "planned" and not one.cancelled,
             "cancel": lambda one: not one.cancelled,
             "write": lambda one: one.kind == "now" and not one.cancelled,
+            "hand_over": lambda one: one.kind == "now" and not one.cancelled,
             "lock": lambda one: one.kind == "immediate" and not one.cancelled,
         }
         able = [one for one in self.idle if kind in fits and fits[kind](one)]
@@ -238,7 +262,12 @@ async def test_what_was_answered_survives_every_kill_and_nobody_is_written_to_tw
             assert seen["slot"]["start"] == as_utc(one.start), one.path
         if one.waits:
             assert seen["locked"] is True
-        if one.reason and not one.cancelled:
+        if one.cancelled:
+            continue
+        for path, file in one.files.items():
+            kept = await doctor.call("GET", f"{path}/content")
+            assert kept.status == 200 and kept.bytes == file, path
+        if one.reason:
             assert (await doctor.get(f"{one.path}/form"))["answers"]["reason"] == one.reason
 
     # Requests that were repeated with their key made one consultation, and none is there that nobody asked for.
