@@ -17,6 +17,7 @@ from harness.media import Picture
 from harness.people import Person
 from harness.server import until
 from PIL import Image, ImageDraw
+from pyhanko.keys import load_cert_from_pemder
 from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
@@ -63,12 +64,16 @@ def on_paper(pdf: bytes) -> numpy.ndarray:
     return numpy.asarray(Image.open(io.BytesIO(done.stdout)).convert("L"))
 
 
-def judged(pdf: bytes) -> None:
-    """pyHanko and pdfsig find one signature, sound, over the whole file."""
+def judged(pdf: bytes, clinic: Clinic) -> None:
+    """pyHanko and pdfsig find one signature, sound, over the whole file, with a time stamp of the emulated service."""
     (signature,) = PdfFileReader(io.BytesIO(pdf)).embedded_signatures
     assert signature.sig_object["/SubFilter"] == "/ETSI.CAdES.detached"
-    status = validate_pdf_signature(signature, ValidationContext(trust_roots=[signature.signer_cert]))
+    signer = ValidationContext(trust_roots=[signature.signer_cert])
+    times = ValidationContext(trust_roots=[load_cert_from_pemder(f"{clinic.server.data}/time-stamps.pem")])
+    status = validate_pdf_signature(signature, signer, times)
     assert status.intact and status.valid and status.coverage.name == "ENTIRE_FILE"
+    stamp = status.timestamp_validity
+    assert stamp.intact and stamp.valid and stamp.trusted, "a seal of level B-T"
     with tempfile.NamedTemporaryFile(suffix=".pdf") as file:
         file.write(pdf)
         file.flush()
@@ -212,7 +217,7 @@ async def test_guide_row_17_a_signature_is_placed_and_sealed_and_what_is_signed_
     assert (signed["version"], signed["replaces"], signed["signed"]) == (2, hidden.json["id"], "pades_seal")
     got = await content(guest, "/p/v1/documents", signed["id"])
     assert got.bytes.startswith(plain), "added to, not written anew"
-    await asyncio.to_thread(judged, got.bytes)
+    await asyncio.to_thread(judged, got.bytes, clinic)
     rows, columns = numpy.nonzero(numpy.abs(on_paper(got.bytes).astype(int) - on_paper(plain)) > 60)
     assert len(rows) > 200, "there is ink"
     for places, start, length, side in [(columns, 0.1, 0.3, PAGE[0]), (rows, 0.5, 0.08, PAGE[1])]:
@@ -328,7 +333,7 @@ async def test_guide_row_20_a_validated_form_makes_a_report_with_what_the_law_as
     said = await doctor.did("/api/v1/verify", pdf.bytes)
     (seal,) = said["signatures"]
     assert said["valid"] and seal["ours"] and seal["intact"] and seal["whole"] and seal["time_stamp_trusted"]
-    await asyncio.to_thread(judged, pdf.bytes)
+    await asyncio.to_thread(judged, pdf.bytes, doctor.clinic)
     again = await doctor.call("PUT", f"{visit['path']}/form", {"answers": {"reason": "Autre"}})
     assert again.status == 409, "what was validated stays as it is"
     assert await doctor.get(f"{visit['path']}") | {"status": "validated"} == await doctor.get(f"{visit['path']}")
