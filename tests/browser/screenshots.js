@@ -1,4 +1,5 @@
-// The gallery: every screen of the pages at a desk and on a telephone, in docs/screens. `node screenshots.js call` for one part.
+// The gallery: every screen of the pages at a desk and on a telephone, in docs/screens. `node screenshots.js call` for
+// one part, `node screenshots.js call captions` for those of its screens whose name has this in it.
 import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './lib/paths.js'
@@ -39,6 +40,7 @@ for (const { name, walk, env } of PARTS.filter((part) => process.argv[2] === und
   try {
     const world = await startWorld(t, { env })
     await walk(world, async (screen, { page }) => {
+      if (!screen.match(process.argv[3] ?? '')) return
       const before = page.viewportSize()
       for (const { suffix, width, height } of SIZES) {
         await page.setViewportSize({ width, height })

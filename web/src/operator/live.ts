@@ -51,8 +51,11 @@ export function useLive(key: string, running: boolean): Live {
       try {
         const reading = readMetrics(await api.metrics(signal), performance.now())
         const last = before.current
-        before.current = reading
-        if (last !== undefined) setPoints((kept) => [...kept.slice(1 - POINTS_MAX), pointOf(last, reading)])
+        // Workers tell of themselves once a second: a reading that comes too soon, as with a new key, would show a standstill.
+        if (last === undefined || reading.at - last.at >= EVERY_MS / 2) {
+          before.current = reading
+          if (last !== undefined) setPoints((kept) => [...kept.slice(1 - POINTS_MAX), pointOf(last, reading)])
+        }
         setRooms(await api.rooms(key, signal))
         setLocked(false)
         setProblem(undefined)

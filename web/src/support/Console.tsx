@@ -87,7 +87,7 @@ function Found({ bundle, onChanged }: { bundle: Bundle; onChanged: (bundle: Bund
 function Facts({ diagnostic }: { diagnostic: Diagnostic }) {
   const { t } = useSupportWords()
   const { browser, os, device, permissions = {}, devices, probe = {}, ice } = diagnostic
-  const versioned = (each: { family: string; major?: number } | undefined): string => (each === undefined ? t.unknown : `${each.family} ${each.major ?? ''}`.trim())
+  const versioned = (each: { family: string; major?: number } | undefined): string => (each === undefined ? t.unknown : (each.major ?? 0) > 0 ? `${each.family} ${String(each.major)}` : each.family)
   const rows: [string, string][] = [
     [t.page, t.pages[diagnostic.page] ?? diagnostic.page],
     [t.browser, versioned(browser)],

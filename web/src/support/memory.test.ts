@@ -7,7 +7,7 @@ beforeEach(() => {
 })
 
 test('codes of the API are kept, and what else a proxy may say is not', () => {
-  for (const code of ['version-conflict', 'network', 'http-502', 'Dr Martin', '']) remember(code)
+  for (const code of ['version-conflict', 'network', 'unauthenticated', 'http-502', 'Dr Martin', '']) remember(code)
   expect(remembered().map(({ code }) => code)).toEqual(['version-conflict', 'network_offline'])
 })
 

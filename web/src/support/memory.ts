@@ -11,6 +11,8 @@ export interface Kept {
 export function remember(code: string): void {
   // Codes of the API are words; what a proxy says is none of them.
   const word = code === 'network' ? 'network_offline' : code
+  // Whoever is not logged in yet has met no error.
+  if (code === 'unauthenticated') return
   if (!/^[a-z]+([-_][a-z]+)*$/.test(word)) return
   try {
     sessionStorage.setItem(WORDS_KEPT, JSON.stringify([...remembered(), { at: Date.now(), code: word }].slice(-KEPT_MAX)))
