@@ -479,6 +479,7 @@ fn seat(now: Timestamp, consultation: &Consultation, role: ParticipantRole, name
         profession_code: None,
         rpps: None,
         may_admit: false,
+        asked_again: false,
         identity_passed_at: None,
         place: None,
         callback: None,

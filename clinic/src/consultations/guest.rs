@@ -162,6 +162,7 @@ pub fn body(
         invitation.as_ref().map(|invitation| links::state(now, consultation, invitation, facts.post_access));
     let next = match (seat.state, link) {
         (ParticipantState::Removed, _) => NextStep::Removed,
+        (_, Some(LinkState::Documents)) if seat.asked_again => NextStep::Identity,
         (_, Some(LinkState::Documents)) => NextStep::Documents,
         _ if consultation.status.is_over() => NextStep::Over,
         (ParticipantState::Denied, _) => NextStep::Denied,
@@ -268,7 +269,9 @@ pub(super) async fn identity(
         .store()
         .write(|tx| {
             let (consultation, mut seat) = load(tx, &guest)?;
-            links::require_open(now, &consultation)?;
+            if !seat.asked_again {
+                links::require_open(now, &consultation)?;
+            }
             let question = question(&consultation, &seat);
             if question == IdentityCheck::None || seat.identity_passed_at.is_some() {
                 return Ok(None);
@@ -284,6 +287,7 @@ pub(super) async fn identity(
             let problem = if right {
                 invitation.wrong_answers = 0;
                 seat.identity_passed_at = Some(now);
+                seat.asked_again = false;
                 tx.update(&mut seat)?;
                 None
             } else {

@@ -23,8 +23,8 @@ use crate::http::{Actor, Code, Guest, Json, Peer, Problem};
 use crate::limits::Rate;
 use crate::model::retention::Kept;
 use crate::model::{
-    Consultation, DeviceClass, Invitation, InvitationStatus, Kind, LoginMethod, Participant, ParticipantRole,
-    ParticipantState, Professional, Session, Status, Subject,
+    Consultation, DeviceClass, IdentityCheck, Invitation, InvitationStatus, Kind, LoginMethod, Participant,
+    ParticipantRole, ParticipantState, Professional, Session, Status, Subject,
 };
 use crate::store::{IndexKey, Query, Versioned};
 
@@ -300,6 +300,8 @@ pub(super) async fn enter(
                     tx.update(&mut seat)?;
                 }
             } else {
+                // Nobody lets anybody in any more: what the patient was given is for who knows the answer.
+                seat.asked_again = guest::question(&consultation, &seat) != IdentityCheck::None;
                 tx.update(&mut seat)?;
             }
             let seat = tx.get::<Participant>(&invitation.participant)?.ok_or_else(unknown)?;

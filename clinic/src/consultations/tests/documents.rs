@@ -23,16 +23,28 @@ pub(super) struct Call {
 
 impl Call {
     async fn with(change: impl FnOnce(&mut crate::ClinicConfig)) -> Call {
-        let world = World::with(change).await;
+        Call::of(World::with(change).await, "none").await
+    }
+
+    /// The professional lets in without the answer.
+    pub async fn asking(question: &str) -> Call {
+        Call::of(World::new().await, question).await
+    }
+
+    async fn of(world: World, question: &str) -> Call {
         let (doctor, _) = world.professional("jeanne@cabinet.example").await;
-        let made = world.dossier(&doctor, |body| body["identity_check"] = json!("none")).await;
+        let made = world.dossier(&doctor, |body| body["identity_check"] = json!(question)).await;
         let id = made["id"].as_str().unwrap().to_owned();
         let secret = world.secret("+33612345678", "invitation").await;
         world.clinic.clock().set("2026-12-04T13:30:00Z".parse().unwrap());
         world.status(&id, "open").await;
         let (owner, patient) = world.seats(&made);
         world.told(&id, "participant_joined", &owner, "PA_d").await;
-        let (guest, _) = world.waits(&secret).await;
+        let (guest, _) = world.enter(&secret).await;
+        world.agrees(&guest).await;
+        if question == "none" {
+            world.did(&guest, "/p/v1/waiting", Value::Null).await;
+        }
         let path = format!("/api/v1/consultations/{id}");
         world.did(&doctor, &format!("{path}/participants/{patient}/admit"), json!({})).await;
         let documents = format!("{path}/documents");

@@ -163,6 +163,32 @@ async fn after_the_call_the_link_leads_to_documents_for_a_day_and_never_to_the_r
 }
 
 #[tokio::test]
+async fn whoever_comes_by_the_link_after_the_call_answers_the_identity_question_before_reading_anything() {
+    let call = documents::Call::asking("first_letters").await;
+    let (world, guest) = (&call.world, &call.guest);
+    let plain = crate::documents::pdf::tests::pdf("", b"");
+    let document = call.uploaded(&call.doctor, &plain, |_| ()).await;
+    let path = call.path.trim_end_matches("/documents");
+    world.did(&call.doctor, &format!("{path}/end"), json!({})).await;
+    // Whom the professional let in reads on.
+    assert_eq!(world.get(guest, "/p/v1/session").await["guest"]["next"], "documents");
+    assert_eq!(call.seen(guest).await, std::slice::from_ref(&document));
+
+    world.did(guest, "/p/v1/leave", Value::Null).await;
+    let (somebody, body) = world.enter(&world.secret("+33612345678", "invitation").await).await;
+    assert_eq!(body["next"], "identity");
+    let content = format!("/p/v1/documents/{document}/content");
+    assert_eq!(world.get(&somebody, "/p/v1/documents").await, json!([]));
+    let refused = world.call(&somebody, Method::GET, &content, Value::Null).await;
+    assert_eq!(refused.status, StatusCode::NOT_FOUND);
+    let wrong = world.refused(&somebody, "/p/v1/identity", json!({ "answer": "XYZ" })).await;
+    assert_eq!(wrong, (401, "identity-check-required".into()));
+    assert_eq!(world.did(&somebody, "/p/v1/identity", json!({ "answer": "mar" })).await["next"], "documents");
+    let read = world.call(&somebody, Method::GET, &content, Value::Null).await;
+    assert_eq!(read.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_second_device_takes_over_by_saying_so_and_waits_to_be_let_in_again() {
     let world = World::new().await;
     let (doctor, _) = world.professional("jeanne@cabinet.example").await;

@@ -249,6 +249,9 @@ pub struct Participant {
     /// The owner lets this colleague admit others.
     #[serde(default)]
     pub may_admit: bool,
+    /// Somebody came by the link once it was over, and did not answer the identity question yet.
+    #[serde(default)]
+    pub asked_again: bool,
     /// The identity question was answered on the device that is used now.
     #[serde(default)]
     pub identity_passed_at: Option<Timestamp>,
@@ -278,11 +281,13 @@ impl Participant {
                 && matches!(self.state, S::Admitted | S::Connected | S::Reconnecting))
     }
 
-    /// Let in once, and not sent away since.
+    /// Let in once, not sent away since, and nobody who came by the link later and still has to say who it is.
     pub fn was_admitted(&self) -> bool {
         use ParticipantState as S;
         self.role == ParticipantRole::Owner
-            || (self.admitted_at.is_some() && !matches!(self.state, S::Removed | S::Denied))
+            || (self.admitted_at.is_some()
+                && !self.asked_again
+                && !matches!(self.state, S::Removed | S::Denied))
     }
 
     pub fn is_connected(&self) -> bool {
