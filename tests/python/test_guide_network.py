@@ -18,8 +18,9 @@ KBITS = 150
 # The camera of the patient, as large as phones send it.
 SIZE = (640, 360)
 SECONDS = 12
-# Sound, sent twice over as RED does, takes 120 of the 150 kbit/s: a description of a session waits behind it.
-SIGNALLING_S = 120
+# Until the server knows the line, sound that is sent twice over (RED) takes 120 of the 150 kbit/s, and a description of a
+# session waits behind it.
+SIGNALLING_S = 45
 
 
 @pytest_asyncio.fixture
