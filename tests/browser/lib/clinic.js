@@ -170,6 +170,8 @@ export async function endForAll(desk) {
 /** Writes into every text of the form, and validates it. */
 export async function validateForm(desk, text) {
   const { pro } = desk.words
+  // The form comes after the heading of its page.
+  await desk.page.locator('fieldset textarea').first().waitFor()
   for (const area of await desk.page.locator('fieldset textarea').all()) await area.fill(text)
   await press(desk, pro.validate)
   await pressInDialog(desk, pro.validate)
