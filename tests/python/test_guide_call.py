@@ -1,6 +1,7 @@
 """The guide for professionals, row by row: from the call to the saved report. test_guide.py has what comes before."""
 
 import asyncio
+import base64
 import hashlib
 import io
 import json
@@ -436,3 +437,24 @@ async def test_guide_row_25_a_nurse_at_the_bedside_comes_by_link_and_is_in_the_r
     assert "Odile Faure" in text and "EHPAD Les Tilleuls" in text
     acts = await clinic.browser().get("/api/v1/acts")
     assert {"TLS", "TLL", "TLD"} <= {act["code"] for act in acts if act["profession"] == "60"}
+
+
+async def test_of_all_who_come_only_the_interpreters_picture_comes_first_on_a_poor_line(clinic, doctor):
+    """Signs may be read from it: the attribute is what asks the media server for that."""
+    (typed, patient_number), (other, interpreter_number) = mobile(), mobile()
+    interpreter = {"role": "interpreter", "name": "Agnès Bel", "channel": "sms", "phone": other}
+    one = await clinic.dossier(doctor, [{"channel": "sms", "phone": typed}], participants=[interpreter])
+    owner = await clinic.doctor_joins(Person, doctor, one["id"])
+    guests = [await clinic.waits(await clinic.secret(number)) for number in (patient_number, interpreter_number)]
+    for guest in guests:
+        await clinic.admit(doctor, one["id"], guest)
+
+    async def attributes(guest):
+        claims = (await guest.did("/p/v1/media-token"))["token"].split(".")[1]
+        return json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))["attributes"]
+
+    assert [await attributes(guest) for guest in guests] == [
+        {"role": "patient"},
+        {"role": "interpreter", "chevet.picture": "first"},
+    ]
+    await owner.leave()

@@ -303,6 +303,7 @@ fn publish(negotiated: Negotiated) -> [Command; 2] {
         }],
         muted: false,
         encrypted: false,
+        first: false,
     };
     [
         Command::Publish { track: TrackId(1), config: track("0", Codec::Opus, AUDIO_SSRC, None, 0) },

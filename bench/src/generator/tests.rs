@@ -209,6 +209,7 @@ impl Meeting {
             }],
             muted: false,
             encrypted: false,
+            first: false,
         };
         let config = track("0", Codec::Opus, AUDIO_SSRC, None, 0);
         self.command(Command::Publish { track: TrackId(1), config });

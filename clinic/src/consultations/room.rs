@@ -472,7 +472,8 @@ pub async fn media_token(clinic: &Clinic, access: &Access) -> Result<Response, P
     // It may have been lost with a restart of `control`.
     control.open_room(&rooms::new_room(clinic, &access.consultation, room)).await.map_err(unavailable)?;
     let professional = matches!(seat.role, ParticipantRole::Owner | ParticipantRole::CoProfessional);
-    let grants = Grants { screen: professional };
+    // Signs may be read from an interpreter's picture.
+    let grants = Grants { screen: professional, first: seat.role == ParticipantRole::Interpreter };
     let role = serde_json::to_value(seat.role).unwrap_or_default();
     let role = role.as_str().unwrap_or_default();
     let token = control.token(room, seat.id.as_str(), role, grants).await.map_err(unavailable)?;

@@ -1,5 +1,6 @@
 //! The requests.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,10 +52,12 @@ pub struct NewRoom {
     pub departure_timeout_s: u32,
 }
 
-/// What somebody may publish. Receiving is always allowed.
+/// What somebody may publish, and how it is treated. Receiving is always allowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grants {
     pub screen: bool,
+    /// On a poor line the camera comes before those of others.
+    pub first: bool,
 }
 
 /// Somebody in a room.
@@ -159,10 +162,14 @@ impl ControlClient {
         if grants.screen {
             sources.extend(["screen_share", "screen_share_audio"]);
         }
+        let mut attributes = HashMap::from([("role", role)]);
+        if grants.first {
+            attributes.insert("chevet.picture", "first");
+        }
         let wanted = serde_json::json!({
             "identity": identity,
             "ttl_s": TOKEN_LIFE_S,
-            "attributes": { "role": role },
+            "attributes": attributes,
             "grants": { "can_publish": true, "can_publish_sources": sources, "can_subscribe": true },
         });
         parse(&self.rest(Method::POST, &format!("/v1/rooms/{room}/tokens"), Some(wanted)).await?)

@@ -270,6 +270,8 @@ pub struct TrackConfig {
     pub muted: bool,
     /// The payload is encrypted end to end: only descriptors in the clear may be read, and RED cannot be unwrapped.
     pub encrypted: bool,
+    /// On a poor line its picture comes before all others, up to 360 lines: somebody reads signs from it.
+    pub first: bool,
 }
 
 /// One RTP stream of a published track. Bound by rid, else by SSRC, else by being the only one of its mid.

@@ -66,7 +66,7 @@ impl Call {
             .world
             .run_while(Duration::from_secs(20), |world| world.peers().any(|client| !client.is_connected()));
         assert!(connected, "not everybody connected");
-        call.publish(sound);
+        call.publish(1, sound, false);
         for number in 2..2 + lines.len() as u64 {
             for command in subscribe(1, number) {
                 call.world.command(0, command);
@@ -96,39 +96,41 @@ impl Call {
         self.world.peer(number as usize - 1)
     }
 
-    fn publish(&mut self, codec: Codec) {
+    fn publish(&mut self, number: u64, codec: Codec, first: bool) {
         let now = self.world.now();
+        let ssrcs = 0x1000 * (number as u32 - 1);
         let encoding = |index: u32, quality, height: u32| Encoding {
             rid: Some(Token::new(&[b'q' + index as u8]).unwrap()),
-            ssrc: Some(VIDEO_SSRC + 16 * index),
+            ssrc: Some(VIDEO_SSRC + ssrcs + 16 * index),
             rtx_ssrc: None,
             quality,
             width: height * 16 / 9,
             height,
         };
         let track = |mid: &str, codec, encodings| TrackConfig {
-            member: MemberId(1),
-            transport: TransportId(1),
+            member: MemberId(number),
+            transport: TransportId(number),
             mid: Token::new(mid.as_bytes()).unwrap(),
             codec,
             encodings,
             muted: false,
             encrypted: false,
+            first,
         };
-        let sound = Encoding { rid: None, ssrc: Some(AUDIO_SSRC), ..encoding(0, Quality::High, 0) };
+        let sound = Encoding { rid: None, ssrc: Some(AUDIO_SSRC + ssrcs), ..encoding(0, Quality::High, 0) };
         let pictures = [(Quality::Low, 180), (Quality::Medium, 360), (Quality::High, 720)];
         let pictures = (0..).zip(pictures).map(|(index, (quality, height))| encoding(index, quality, height));
         let config = track("0", codec, vec![sound]);
-        self.world.command(0, Command::Publish { track: TrackId(10), config });
+        self.world.command(0, Command::Publish { track: TrackId(10 * number), config });
         let config = track("1", Codec::Vp8, pictures.collect());
-        self.world.command(0, Command::Publish { track: TrackId(11), config });
-        let sound = Source::audio(now, "0", AUDIO_SSRC, 30);
+        self.world.command(0, Command::Publish { track: TrackId(10 * number + 1), config });
+        let sound = Source::audio(now, "0", AUDIO_SSRC + ssrcs, 30);
         let sound = if codec == Codec::Red { sound.with_redundancy() } else { sound };
         let mut sources = vec![sound];
         for (index, rate) in (0..).zip(RATES) {
-            sources.push(Source::video(now, "1", None, VIDEO_SSRC + 16 * index, rate, true));
+            sources.push(Source::video(now, "1", None, VIDEO_SSRC + ssrcs + 16 * index, rate, true));
         }
-        self.client(1).sources = sources;
+        self.client(number).sources = sources;
     }
 
     fn run(&mut self, seconds: u64) {
@@ -157,11 +159,15 @@ impl Call {
 
     /// What a subscriber gets of the picture, and why.
     fn picture(&mut self, number: u64) -> (Option<Quality>, LayerReason) {
+        self.picture_of(1, number)
+    }
+
+    fn picture_of(&mut self, publisher: u64, number: u64) -> (Option<Quality>, LayerReason) {
         let report = self.report();
         let picture = report
             .subscriptions
             .iter()
-            .find(|one| one.member == MemberId(number) && one.track == TrackId(11))
+            .find(|one| one.member == MemberId(number) && one.track == TrackId(10 * publisher + 1))
             .expect("the picture");
         (picture.forwarded, picture.reason)
     }
@@ -289,6 +295,22 @@ fn over_600_kbits_the_picture_settles_on_the_encoding_that_fits() {
         assert_eq!((forwarded, reason), (Some(Quality::Medium), LayerReason::Bandwidth));
         assert!(lost < 0.02, "{lost:.3} of the sound was lost");
         assert!(call.events.is_empty(), "{:?}", call.events);
+    }
+}
+
+#[test]
+fn a_picture_that_signs_are_read_from_is_large_enough_before_others_are_seen_at_all() {
+    for (kbits, signs, other) in [(350, Quality::Low, None), (900, Quality::Medium, Some(Quality::Low))] {
+        let mut call = Call::new(10, &[carries(kbits), carries(10_000)]);
+        call.publish(3, Codec::Opus, true);
+        for command in subscribe(3, 2) {
+            call.world.command(0, command);
+        }
+        let [_, video, rtx] = subscribed_ssrcs(3);
+        call.client(2).rtx.insert(rtx, video);
+        call.run(40);
+        let shown = (call.picture_of(3, 2).0, call.picture_of(1, 2).0);
+        assert_eq!(shown, (Some(signs), other), "{kbits} kbit/s, {:?}", call.estimate(2));
     }
 }
 

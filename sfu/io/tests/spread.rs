@@ -126,6 +126,7 @@ impl Meeting {
             encodings: encodings.to_vec(),
             muted: false,
             encrypted: false,
+            first: false,
         };
         self.tell(number, Command::Publish { track: TrackId(number * 10 + 1), config });
         let now = self.world.now();
@@ -462,6 +463,7 @@ fn a_source_that_is_restarted_goes_on_for_subscribers_elsewhere() {
         encodings: vec![encoding],
         muted: false,
         encrypted: false,
+        first: false,
     };
     meeting.tell(1, Command::Publish { track: TrackId(11), config });
     meeting.subscribe(1, 2);

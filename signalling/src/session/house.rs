@@ -33,6 +33,8 @@ pub trait House {
 
     fn snapshot(&self) -> Option<Snapshot>;
     fn permission(&self) -> proto::ParticipantPermission;
+    /// The camera's picture comes before others on poor lines.
+    fn comes_first(&self) -> bool;
     fn refresh_token(&self) -> Option<String>;
     fn set_active(&mut self);
     fn connection_lost(&mut self);

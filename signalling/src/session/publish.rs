@@ -199,6 +199,7 @@ impl<H: House> Session<H> {
                 encodings,
                 muted: info.muted,
                 encrypted: encrypted(info.encryption),
+                first: info.source() == proto::TrackSource::Camera && self.house.comes_first(),
             },
         });
         // A muted track may have nothing to send for long; any other is shown when it is heard.

@@ -9,7 +9,7 @@ use crate::policy::bandwidth::Fate;
 use crate::policy::layers::{self, EncodingState};
 use crate::room::downlink::Ceiling;
 use crate::room::fanout::hand_over;
-use crate::room::{Peer, Subscription, World};
+use crate::room::{Peer, Subscription, Track, World};
 use crate::wire::rtcp::TransportCcView;
 
 /// Ticks of arrival times in feedback, in us.
@@ -18,6 +18,9 @@ const TICK_US: i64 = 250;
 const LOOKS: u64 = 10;
 /// Estimates are told by class; these are their upper bounds in bits per second, and above them is one more.
 const CLASSES: [u64; 5] = [100_000, 250_000, 500_000, 1_000_000, 2_500_000];
+
+/// Signs are read from pictures of so many lines or more.
+const READABLE_LINES: u32 = 360;
 
 /// Buffers, kept between uses.
 #[derive(Default)]
@@ -171,6 +174,7 @@ impl Engine {
                 now: subscription.target,
                 new: subscription.target.is_none() && subscription.ceiling != Ceiling::Nothing,
                 size: subscription.settings.height,
+                floor: track.config.first.then(|| floor(track, target)),
                 ..Wish::default()
             };
             for (encoding, (rate, layer)) in wish.rates.iter_mut().zip(&track.layers).enumerate() {
@@ -293,6 +297,12 @@ impl Engine {
         let suspended = self.world.subscriptions.iter().filter(|(_, subscription)| subscription.suspended);
         counters.videos_suspended = suspended.count() as u64;
     }
+}
+
+/// The lowest encoding that signs can be read from, `target` at most.
+fn floor(track: &Track, target: usize) -> usize {
+    let readable = track.config.encodings.iter().position(|encoding| encoding.height >= READABLE_LINES);
+    readable.map_or(target, |readable| readable.min(target))
 }
 
 /// The subscription of a peer by which padding can be sent.

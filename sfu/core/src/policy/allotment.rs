@@ -22,6 +22,8 @@ pub struct Wish {
     pub new: bool,
     /// Lines of the place where it is shown: larger ones come first. Of equal ones the first.
     pub size: u32,
+    /// Up to this encoding it comes before all that have no such floor.
+    pub floor: Option<usize>,
     /// The answer: the encoding that it may have. None: nothing, not even the lowest fits.
     pub given: Option<usize>,
 }
@@ -34,6 +36,10 @@ impl Wish {
 
     pub fn held_back(&self) -> bool {
         self.given != self.best()
+    }
+
+    fn is_below_floor(&self) -> bool {
+        self.floor > self.given
     }
 
     fn rate(&self, encoding: usize) -> Option<u64> {
@@ -67,13 +73,19 @@ pub fn estimate_for(pictures: u64, sound: u64, voices: bool) -> u64 {
 }
 
 /// Divides the budget: the lowest encoding of each picture, the largest picture first; then one step more for each in
-/// the same order, for as long as something fits. `more`: a picture may become larger than it is.
-/// Gives what is spent, margins included.
+/// the same order, for as long as something fits. Before that, those with a floor come to it in the same way.
+/// `more`: a picture may become larger than it is. Gives what is spent, margins included.
 pub fn divide(budget: u64, more: bool, wishes: &mut [Wish]) -> u64 {
-    let mut left = budget;
     for wish in wishes.iter_mut() {
         wish.given = None;
     }
+    let floors = share(budget, more, wishes, |wish, step| wish.floor.is_some_and(|floor| step <= floor));
+    floors + share(budget - floors, more, wishes, |_, _| true)
+}
+
+/// Steps that `may` be taken, for as long as they fit. Gives what they cost.
+fn share(budget: u64, more: bool, wishes: &mut [Wish], may: impl Fn(&Wish, usize) -> bool) -> u64 {
+    let mut left = budget;
     // A handful: the order is found by looking for the next one each time, without memory.
     loop {
         let mut stepped = false;
@@ -88,7 +100,7 @@ pub fn divide(budget: u64, more: bool, wishes: &mut [Wish]) -> u64 {
             let Some(key) = next else { break };
             after = Some(key);
             let Some(wish) = wishes.get_mut(key.1) else { break };
-            let Some(step) = wish.next_above(wish.given) else { continue };
+            let Some(step) = wish.next_above(wish.given).filter(|&step| may(wish, step)) else { continue };
             if !more && !wish.new && wish.now.is_none_or(|now| step > now) {
                 continue;
             }
@@ -111,8 +123,9 @@ pub fn next_step(wishes: &[Wish]) -> Option<u64> {
     let spent: u64 =
         wishes.iter().filter_map(|wish| wish.given.map(|given| wish.rate(given).unwrap_or(0))).sum();
     let held = || wishes.iter().filter(|wish| wish.held_back());
-    // Those without any picture come first.
-    let first = held().filter(|wish| wish.given.is_none()).chain(held()).next()?;
+    // Those below their floor come first, then those without any picture.
+    let below = held().filter(|wish| wish.is_below_floor());
+    let first = below.chain(held().filter(|wish| wish.given.is_none())).chain(held()).next()?;
     let step = first.next_above(first.given)?;
     let has = first.given.map_or(0, |given| first.rate(given).unwrap_or(0));
     let needs = first.rate(step)?.saturating_mul(UPGRADE_MARGIN) / 100;
@@ -148,6 +161,23 @@ mod tests {
         let mut wishes = [simulcast(Some(0)), Wish { size: 720, ..simulcast(Some(0)) }];
         assert_eq!(given(160_000, true, &mut wishes), [None, Some(0)]);
         assert_eq!(given(100_000, true, &mut wishes), [None, None]);
+    }
+
+    #[test]
+    fn a_picture_that_signs_are_read_from_comes_to_its_floor_before_others_get_anything() {
+        let signs = Wish { floor: Some(1), size: 180, ..simulcast(Some(2)) };
+        let other = || Wish { size: 720, ..simulcast(Some(2)) };
+        let mut wishes = [other(), signs];
+        assert_eq!(given(160_000, true, &mut wishes), [None, Some(0)]);
+        assert_eq!(given(600_000, true, &mut wishes), [None, Some(1)]);
+        assert_eq!(given(650_000, true, &mut wishes), [Some(0), Some(1)]);
+        // Above the floor both take their turns.
+        assert_eq!(given(2_100_000, true, &mut wishes), [Some(1), Some(2)]);
+        assert_eq!(given(3_000_000, true, &mut wishes), [Some(2), Some(2)]);
+        // Its step up is asked for before the picture of somebody who has none.
+        let mut wishes = [Wish { now: None, ..other() }, Wish { now: Some(0), ..signs }];
+        divide(200_000, true, &mut wishes);
+        assert_eq!(next_step(&wishes), Some(550_000));
     }
 
     #[test]
@@ -191,13 +221,19 @@ mod tests {
             sound in 0u64..2_000_000,
             more: bool,
             tracks in prop::collection::vec(
-                (prop::array::uniform4(prop::option::of(0u64..3_000_000)), prop::option::of(0usize..4), any::<bool>(), 0u32..2000),
+                (
+                    prop::array::uniform4(prop::option::of(0u64..3_000_000)),
+                    prop::option::of(0usize..4),
+                    any::<bool>(),
+                    0u32..2000,
+                    prop::option::of(0usize..4),
+                ),
                 0..12,
             ),
         ) {
             let mut wishes: Vec<Wish> = tracks
                 .into_iter()
-                .map(|(rates, now, new, size)| Wish { rates, now, new, size, given: None })
+                .map(|(rates, now, new, size, floor)| Wish { rates, now, new, size, floor, given: None })
                 .collect();
             let budget = for_pictures(estimate, sound, true);
             prop_assert!(budget + sound <= estimate || budget == 0);

@@ -30,6 +30,7 @@ fn publish(track: u64, member: u64) -> Command {
         encodings: Vec::new(),
         muted: false,
         encrypted: false,
+        first: false,
     };
     Command::Publish { track: TrackId(track), config }
 }

@@ -103,6 +103,7 @@ pub fn publish(number: u64) -> Vec<Command> {
         encodings: vec![encoding],
         muted: false,
         encrypted: false,
+        first: false,
     };
     vec![
         Command::Publish {

@@ -47,7 +47,7 @@ fn who_may_not_subscribe_gets_no_subscriber_connection() {
 
 #[test]
 fn chromium_publishes_simulcast_in_v0() {
-    let mut bench = Bench::new(Table::default(), hello(Protocol::Dual));
+    let mut bench = Bench::new(Table { first: true, ..Table::default() }, hello(Protocol::Dual));
     bench.messages();
     let mut camera = add_track("0c71b46c-d60e-4678-811d-c990fe7a8028", proto::TrackType::Video);
     camera.layers = [(0, 320, 180), (1, 640, 360), (2, 1280, 720)]
@@ -56,6 +56,7 @@ fn chromium_publishes_simulcast_in_v0() {
         .collect();
     camera.simulcast_codecs =
         vec![proto::SimulcastCodec { codec: "vp8".into(), cid: camera.cid.clone(), ..Default::default() }];
+    camera.source = proto::TrackSource::Camera as i32;
     let microphone = add_track("6e47b906-2766-49f5-bbc1-c72937324743", proto::TrackType::Audio);
     let told = bench.ask(Asked::AddTrack(camera));
     let Message::TrackPublished(told) = &told[0] else { panic!("TrackPublished answers AddTrack") };
@@ -69,6 +70,9 @@ fn chromium_publishes_simulcast_in_v0() {
     let commands = bench.commands();
     let configs = published_configs(&commands);
     assert_eq!(configs.len(), 2);
+    let first = configs.iter().map(|(_, config)| (config.codec, config.first));
+    let first: Vec<_> = first.filter(|(_, first)| *first).collect();
+    assert_eq!(first, [(Codec::Vp8, true)], "the camera of somebody whose token says so, and no sound");
     let (track, config) = configs.iter().find(|(_, config)| config.codec == Codec::Vp8).expect("the camera");
     let layers: Vec<_> = config
         .encodings

@@ -50,6 +50,7 @@ pub struct Table {
     pub publications: Vec<Offered>,
     number: u64,
     pub overloaded: bool,
+    pub first: bool,
 }
 
 impl Default for Table {
@@ -70,6 +71,7 @@ impl Default for Table {
             publications: Vec::new(),
             number: 100,
             overloaded: false,
+            first: false,
         }
     }
 }
@@ -151,6 +153,9 @@ impl House for Table {
     }
     fn permission(&self) -> proto::ParticipantPermission {
         self.permission.clone()
+    }
+    fn comes_first(&self) -> bool {
+        self.first
     }
     fn refresh_token(&self) -> Option<String> {
         Some("token".into())
