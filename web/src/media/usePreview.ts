@@ -1,7 +1,8 @@
 import { useCallback, useEffect, useRef, useState } from 'react'
 import { alreadyAllowed, capture, listDevices, release, type Captured, type DeviceChoice, type Devices } from './capture'
 
-export type PreviewState = 'idle' | 'opening' | 'ready'
+/** `unknown`: for a moment, until the browser has said whether it would have to ask. */
+export type PreviewState = 'unknown' | 'idle' | 'opening' | 'ready'
 
 export interface Preview {
   state: PreviewState
@@ -16,7 +17,7 @@ export interface Preview {
 }
 
 export function usePreview(): Preview {
-  const [state, setState] = useState<PreviewState>('idle')
+  const [state, setState] = useState<PreviewState>('unknown')
   const [captured, setCaptured] = useState<Captured>({})
   const [devices, setDevices] = useState<Devices>({ cameras: [], microphones: [] })
   const [choice, setChoice] = useState<DeviceChoice>({ camera: undefined, microphone: undefined })
@@ -47,7 +48,9 @@ export function usePreview(): Preview {
     let left = false
     const requests = request
     void alreadyAllowed().then((allowed) => {
-      if (allowed && !left) void openWith({ camera: undefined, microphone: undefined })
+      if (left) return
+      if (allowed) void openWith({ camera: undefined, microphone: undefined })
+      else setState((now) => (now === 'unknown' ? 'idle' : now))
     })
     return () => {
       left = true

@@ -35,7 +35,7 @@ export function Room({ visit, handed, payments, phone }: RoomProps) {
   }, [])
   useEffect(() => {
     // The browser already allows it: nothing will be asked, nothing needs to be explained.
-    if (preview.state !== 'idle') mark({ explained: true })
+    if (preview.state === 'opening' || preview.state === 'ready') mark({ explained: true })
   }, [mark, preview.state])
   const before = useRef(next)
   useEffect(() => {
@@ -52,6 +52,8 @@ export function Room({ visit, handed, payments, phone }: RoomProps) {
 
   switch (screen) {
     case 'permissions':
+      // A screen that goes away by itself must not be seen.
+      if (preview.state === 'unknown') return null
       return (
         <Frame screen={screen} title={t.permissionTitle} phone={phone}>
           <p className="patient-lamp">

@@ -26,6 +26,8 @@ function Try() {
   const { t } = usePatientWords()
   const preview = usePreview()
   const network = useNetwork()
+  // A screen that goes away by itself must not be seen.
+  if (preview.state === 'unknown') return null
   return (
     <Frame screen="test" title={t.testTitle}>
       {preview.state === 'idle' ? (
