@@ -17,6 +17,7 @@ import sys
 
 from harness.media import Ear, Eye, Picture, Tone
 from livekit import rtc
+from livekit.rtc.participant import UnpublishTrackError
 
 
 def say(*words) -> None:
@@ -51,7 +52,7 @@ async def main(url: str, jwt: str) -> None:
             picture = await Picture(int(words[1]), int(words[2])).publish(me, simulcast=True)
             say("filmed", picture.publication.sid)
         elif words[0] == "unfilm":
-            await room.local_participant.unpublish_track(picture.publication.sid)
+            await unfilm(room)
             await picture.stop()
             picture = None
             say("unfilmed")
@@ -64,6 +65,16 @@ async def main(url: str, jwt: str) -> None:
         if thing is not None:
             await thing.stop()
     await room.disconnect()
+
+
+async def unfilm(room: rtc.Room) -> None:
+    """Signalling breaks now and then on a poor line. The SDK comes back by itself, in the end with a track of another id."""
+    me = room.local_participant
+    while shown := [one.sid for one in me.track_publications.values() if one.kind == rtc.TrackKind.KIND_VIDEO]:
+        try:
+            await me.unpublish_track(shown[0])
+        except UnpublishTrackError:
+            await asyncio.sleep(1)
 
 
 class Person:

@@ -20,7 +20,7 @@ SIZE = (640, 360)
 SECONDS = 12
 # Until the server knows the line, sound that is sent twice over (RED) takes 120 of the 150 kbit/s, and a description of a
 # session waits behind it.
-SIGNALLING_S = 45
+SIGNALLING_S = 90
 
 
 @pytest_asyncio.fixture

@@ -8,10 +8,10 @@ import { end, residentKib } from './processes.js'
 import { token } from './token.js'
 import { until } from './wait.js'
 
-/** The server under test: `CHEVET_BIN`, else what cargo built last. */
+/** The server under test: `CHEVET_BIN`, else the debug build. A release has no emulators and would send no mail. */
 export function binary() {
   const target = process.env.CARGO_TARGET_DIR ?? join(root, 'target')
-  const candidates = [process.env.CHEVET_BIN, join(target, 'release', 'chevet'), join(target, 'debug', 'chevet')]
+  const candidates = [process.env.CHEVET_BIN, join(target, 'debug', 'chevet')]
   const found = candidates.find((path) => path && existsSync(path))
   if (!found) throw new Error(`no server to test: build one, or set CHEVET_BIN (looked for ${candidates.filter(Boolean).join(', ')})`)
   return found
