@@ -7,9 +7,10 @@ use utoipa::ToSchema;
 
 use super::registration::{Confirmed, find};
 use crate::Clinic;
+use crate::admin::require;
 use crate::audit::{Action as Audited, ActorKind, Event, Outcome};
 use crate::crypto::Purpose;
-use crate::http::authorize::{Action, Resource, authorize};
+use crate::http::authorize::Action;
 use crate::http::problem::ProblemBody;
 use crate::http::{Code, Json, PageBody, PageQuery, Path, Problem, SignedIn};
 use crate::ids::AccountId;
@@ -65,13 +66,6 @@ pub struct Pending {
     number_used_elsewhere: bool,
 }
 
-/// Whoever is no administrator does not learn what there would be to administer.
-fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
-    let actor = signed_in.actor(clinic.clock().now());
-    authorize(&actor, Action::Administer, &Resource::of_account(signed_in.id()), &None)
-        .map_err(|_| Problem::new(Code::NotFound))
-}
-
 /// The registrations that wait for an administrator.
 #[utoipa::path(get, path = "/api/v1/registrations", tag = "registration", params(PageQuery), security(("session" = [])),
     responses(
@@ -84,7 +78,7 @@ pub(super) async fn list(
     signed_in: SignedIn,
     crate::http::Query(page): crate::http::Query<PageQuery>,
 ) -> Result<axum::Json<PageBody<Pending>>, Problem> {
-    require_admin(&clinic, &signed_in)?;
+    require(&clinic, &signed_in, Action::Administer)?;
     let query = page.apply(Query::new("status", IndexKey::new().text("pending_approval")))?;
     let found = clinic.store().list::<Account>(&query)?;
     let mut items = Vec::new();
@@ -132,7 +126,7 @@ pub(super) async fn decide(
     Path(id): Path<String>,
     Json(decision): Json<Decision>,
 ) -> Result<axum::Json<Confirmed>, Problem> {
-    require_admin(&clinic, &signed_in)?;
+    require(&clinic, &signed_in, Action::Administer)?;
     let id: AccountId = id.parse().map_err(|_| Problem::new(Code::NotFound))?;
     if decision.reason.as_ref().is_some_and(|reason| reason.chars().count() > 500) {
         return Err(Problem::field("/reason", "too-long"));

@@ -71,7 +71,7 @@ pub(crate) fn router() -> Router<Clinic> {
 pub(crate) struct Api;
 
 /// 404 for everybody who lacks the right.
-fn require(clinic: &Clinic, signed_in: &SignedIn, action: Action) -> Result<(), Problem> {
+pub(crate) fn require(clinic: &Clinic, signed_in: &SignedIn, action: Action) -> Result<(), Problem> {
     let actor = signed_in.actor(clinic.clock().now());
     authorize(&actor, action, &Resource::of_account(signed_in.id()), &None)
         .map_err(|_| Problem::new(Code::NotFound))
@@ -81,6 +81,12 @@ fn require(clinic: &Clinic, signed_in: &SignedIn, action: Action) -> Result<(), 
 fn require_presence(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
     let since = clinic.clock().now().duration_since(signed_in.session.authenticated_at);
     if since > session::PRESENCE { Err(Problem::new(Code::ReauthenticationRequired)) } else { Ok(()) }
+}
+
+/// An administrator who is there; others do not learn that this exists.
+pub(crate) fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
+    require(clinic, signed_in, Action::Administer)?;
+    require_presence(clinic, signed_in)
 }
 
 #[cfg(test)]

@@ -10,11 +10,12 @@ use utoipa::ToSchema;
 
 use super::access;
 use crate::Clinic;
+use crate::admin::require_admin;
 use crate::audit::{Action as Audited, ActorKind, Event};
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, IfMatch, Json, PageBody, PageQuery, Problem, SignedIn, etag, session};
+use crate::http::{Code, IfMatch, Json, PageBody, PageQuery, Problem, SignedIn, etag};
 use crate::ids::{AccountId, ApiClientId};
-use crate::model::{Account, ApiClient, Role, Scope};
+use crate::model::{Account, ApiClient, Scope};
 use crate::store::{IndexKey, Query, Tx, Versioned};
 
 /// Bounds of a client's rate, in requests each minute.
@@ -99,15 +100,6 @@ pub struct ClientChange {
     /// False ends its tokens and refuses its secrets.
     #[serde(default)]
     enabled: Option<bool>,
-}
-
-/// An administrator who is there; others do not learn that this exists.
-fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
-    if !signed_in.account.roles.contains(&Role::OrgAdmin) {
-        return Err(Problem::new(Code::NotFound));
-    }
-    let since = clinic.clock().now().duration_since(signed_in.session.authenticated_at);
-    if since > session::PRESENCE { Err(Problem::new(Code::ReauthenticationRequired)) } else { Ok(()) }
 }
 
 fn name(text: &str) -> Result<String, Problem> {

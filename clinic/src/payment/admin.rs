@@ -9,13 +9,14 @@ use utoipa::ToSchema;
 use super::accounts::write_to;
 use super::provider::{Credentials, Order, ProviderError, provider_of};
 use crate::Clinic;
+use crate::admin::require_admin;
 use crate::audit::{Action as Audited, ActorKind, Event};
 use crate::consultations::display_name;
 use crate::http::problem::ProblemBody;
-use crate::http::{Code, Json, PageBody, PageQuery, Path, Problem, Query, SignedIn, etag, session};
+use crate::http::{Code, Json, PageBody, PageQuery, Path, Problem, Query, SignedIn, etag};
 use crate::ids::{AccountId, PaymentAccountId, PaymentId};
 use crate::messages;
-use crate::model::{Account, PaymentAccount, PaymentAccountStatus as Status, Professional, Provider, Role};
+use crate::model::{Account, PaymentAccount, PaymentAccountStatus as Status, Professional, Provider};
 use crate::store::{IndexKey, Query as Find, Tx, Versioned};
 
 /// A test asks for one euro that nobody pays.
@@ -72,15 +73,6 @@ fn body(clinic: &Clinic, account: &PaymentAccount) -> Result<PaymentAccountBody,
         requested_at: account.requested_at,
         enabled_at: account.enabled_at,
     })
-}
-
-/// An administrator who is there; others do not learn that this exists.
-fn require_admin(clinic: &Clinic, signed_in: &SignedIn) -> Result<(), Problem> {
-    if !signed_in.account.roles.contains(&Role::OrgAdmin) {
-        return Err(Problem::new(Code::NotFound));
-    }
-    let since = clinic.clock().now().duration_since(signed_in.session.authenticated_at);
-    if since > session::PRESENCE { Err(Problem::new(Code::ReauthenticationRequired)) } else { Ok(()) }
 }
 
 fn find(tx: &Tx<'_>, id: &str) -> Result<Versioned<PaymentAccount>, Problem> {
